@@ -1,0 +1,1 @@
+//! The per-broker agent: health and load, reported to the control plane

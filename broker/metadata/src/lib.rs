@@ -1,0 +1,1 @@
+//! The metadata quorum: an openraft log of metadata records and the image it yields

@@ -1,0 +1,1 @@
+//! The broker's pure state machines: metadata image and consumer groups

@@ -1,0 +1,1 @@
+//! The REST control plane: API, store, reconciler, provisioners

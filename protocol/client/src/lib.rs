@@ -1,0 +1,1 @@
+//! A small async Kafka client for the service's own use

@@ -1,0 +1,1 @@
+//! The derive macro that turns annotated structs into Kafka messages

@@ -1,0 +1,1 @@
+//! Kafka record batches (v2): iterate, build, validate, compress
