@@ -1,0 +1,24 @@
+//! Adds a group's offsets partition to a transaction.
+//!
+//! API key 25, versions 0-4.
+//!
+//! - 3: flexible encoding.
+//! - 1, 2, 4: the same on the wire as the version before.
+
+use crate::{ErrorCode, Message, Str};
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(api = AddOffsetsToTxn, versions = "0-4", flexible = "3+", response = AddOffsetsToTxnResponse)]
+pub struct AddOffsetsToTxnRequest {
+    pub transactional_id: Str,
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub group_id: Str,
+}
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(versions = "0-4", flexible = "3+")]
+pub struct AddOffsetsToTxnResponse {
+    pub throttle_time_ms: i32,
+    pub error_code: ErrorCode,
+}

@@ -1,0 +1,60 @@
+//! Shows share groups (KIP-932).
+//!
+//! API key 77, version 1.
+
+use crate::{ErrorCode, Message, Str, Uuid};
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(api = ShareGroupDescribe, versions = "1", flexible = "1+", response = ShareGroupDescribeResponse)]
+pub struct ShareGroupDescribeRequest {
+    pub group_ids: Vec<Str>,
+    pub include_authorized_operations: bool,
+}
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(versions = "1", flexible = "1+")]
+pub struct ShareGroupDescribeResponse {
+    pub throttle_time_ms: i32,
+    pub groups: Vec<DescribedGroup>,
+}
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(versions = "1", flexible = "1+")]
+pub struct DescribedGroup {
+    pub error_code: ErrorCode,
+    pub error_message: Option<Str>,
+    pub group_id: Str,
+    pub group_state: Str,
+    pub group_epoch: i32,
+    pub assignment_epoch: i32,
+    pub assignor_name: Str,
+    pub members: Vec<Member>,
+    #[kafka(default = i32::MIN)]
+    pub authorized_operations: i32,
+}
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(versions = "1", flexible = "1+")]
+pub struct Member {
+    pub member_id: Str,
+    pub rack_id: Option<Str>,
+    pub member_epoch: i32,
+    pub client_id: Str,
+    pub client_host: Str,
+    pub subscribed_topic_names: Vec<Str>,
+    pub assignment: Assignment,
+}
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(versions = "1", flexible = "1+")]
+pub struct Assignment {
+    pub topic_partitions: Vec<TopicPartitions>,
+}
+
+#[derive(Message, Clone, Debug, PartialEq)]
+#[kafka(versions = "1", flexible = "1+")]
+pub struct TopicPartitions {
+    pub topic_id: Uuid,
+    pub topic_name: Str,
+    pub partitions: Vec<i32>,
+}
