@@ -1,0 +1,246 @@
+//! The five requests that the load needs, in the oldest versions that Kafka 4 takes, encoded by hand.
+//!
+//! Not the product's codec on purpose: the generator must neither share the code that it measures nor pay for it. All
+//! versions here are non-flexible (KIP-482), so that a frame is plain big-endian fields.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+const IO_DEADLINE: Duration = Duration::from_secs(60);
+/// A response longer than this is a broken stream, not data: the largest fetch asked for is far below.
+const RESPONSE_BYTES_MAX: usize = 64 << 20;
+
+#[derive(Clone, Copy)]
+#[repr(i16)]
+enum Api {
+    Produce = 0,
+    Fetch = 1,
+    Metadata = 3,
+    CreateTopics = 19,
+    DeleteTopics = 20,
+}
+
+/// One request frame under construction; the first four bytes are its length.
+struct Frame(Vec<u8>);
+
+impl Frame {
+    fn new(api: Api, version: i16, correlation: i32) -> Self {
+        let mut f = Self(vec![0; 4]);
+        f.i16(api as i16).i16(version).i32(correlation).str("bench");
+        f
+    }
+    fn i16(&mut self, v: i16) -> &mut Self {
+        self.0.extend(v.to_be_bytes());
+        self
+    }
+    fn i32(&mut self, v: i32) -> &mut Self {
+        self.0.extend(v.to_be_bytes());
+        self
+    }
+    fn i64(&mut self, v: i64) -> &mut Self {
+        self.0.extend(v.to_be_bytes());
+        self
+    }
+    fn str(&mut self, v: &str) -> &mut Self {
+        self.i16(v.len() as i16);
+        self.0.extend(v.as_bytes());
+        self
+    }
+    fn finish(mut self) -> Vec<u8> {
+        let length = (self.0.len() - 4) as i32;
+        self.0[..4].copy_from_slice(&length.to_be_bytes());
+        self.0
+    }
+}
+
+/// Reads a response body field by field; every read is checked.
+pub(crate) struct Body<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Body<'a> {
+    fn take(&mut self, n: usize) -> Result<&'a [u8]> {
+        ensure!(n <= self.0.len(), "the response ends early");
+        let (head, tail) = self.0.split_at(n);
+        self.0 = tail;
+        Ok(head)
+    }
+    pub(crate) fn i16(&mut self) -> Result<i16> {
+        Ok(i16::from_be_bytes(self.take(2)?.try_into()?))
+    }
+    pub(crate) fn i32(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
+    }
+    pub(crate) fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.take(8)?.try_into()?))
+    }
+    pub(crate) fn str(&mut self) -> Result<&'a str> {
+        let n = self.i16()?;
+        Ok(std::str::from_utf8(self.take(n.max(0) as usize)?)?)
+    }
+}
+
+/// Produce v3, acks as given, one partition, one batch. Correlation ids are patched in with `set_correlation`.
+pub(crate) fn produce(topic: &str, partition: i32, acks: i16, batch: &[u8]) -> Vec<u8> {
+    let mut f = Frame::new(Api::Produce, 3, 0);
+    f.i16(-1).i16(acks).i32(30_000).i32(1).str(topic).i32(1).i32(partition).i32(batch.len() as i32);
+    f.0.extend(batch);
+    f.finish()
+}
+
+/// Base offset of a Produce v3 response for one partition.
+pub(crate) fn produced_offset(body: &[u8]) -> Result<i64> {
+    let mut b = Body(body);
+    b.i32()?;
+    b.str()?;
+    b.i32()?;
+    b.i32()?;
+    let error = b.i16()?;
+    ensure!(error == 0, "produce was refused with error {error}");
+    b.i64()
+}
+
+/// Fetch v4 of one partition.
+pub(crate) fn fetch(topic: &str, partition: i32, offset: i64, max_bytes: i32) -> Vec<u8> {
+    let mut f = Frame::new(Api::Fetch, 4, 0);
+    f.i32(-1).i32(500).i32(1).i32(max_bytes);
+    f.0.push(0);
+    f.i32(1).str(topic).i32(1).i32(partition).i64(offset).i32(max_bytes);
+    f.finish()
+}
+
+/// What a Fetch v4 response holds for one partition: where to go on (if anything came) and how many bytes of records.
+pub(crate) fn fetched(body: &[u8]) -> Result<(Option<i64>, usize)> {
+    let mut b = Body(body);
+    b.i32()?;
+    b.i32()?;
+    b.str()?;
+    b.i32()?;
+    b.i32()?;
+    let error = b.i16()?;
+    ensure!(error == 0, "fetch was refused with error {error}");
+    b.i64()?;
+    b.i64()?;
+    for _ in 0..b.i32()?.max(0) {
+        b.i64()?;
+        b.i64()?;
+    }
+    let size = b.i32()?.max(0) as usize;
+    let mut records = b.take(size)?;
+    let mut next = None;
+    // Batch header: base offset (8), length (4), … last offset delta at byte 23.
+    while records.len() >= 61 {
+        let base = i64::from_be_bytes(records[..8].try_into()?);
+        let length = i32::from_be_bytes(records[8..12].try_into()?).max(0) as usize + 12;
+        if length > records.len() {
+            break;
+        }
+        next = Some(base + i64::from(i32::from_be_bytes(records[23..27].try_into()?)) + 1);
+        records = &records[length..];
+    }
+    Ok((next, size))
+}
+
+pub(crate) fn set_correlation(frame: &mut [u8], id: i32) {
+    frame[8..12].copy_from_slice(&id.to_be_bytes());
+}
+
+/// One blocking connection.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: &str) -> Result<Self> {
+        let a = address.to_socket_addrs()?.next().context("no address")?;
+        let stream = TcpStream::connect_timeout(&a, Duration::from_secs(5))
+            .with_context(|| format!("connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(IO_DEADLINE))?;
+        stream.set_write_timeout(Some(IO_DEADLINE))?;
+        Ok(Self { stream, buffer: Vec::new() })
+    }
+
+    pub(crate) fn send(&mut self, frame: &[u8]) -> Result<()> {
+        self.stream.write_all(frame).context("send a request")
+    }
+
+    /// The next response: its correlation id and body.
+    pub(crate) fn receive(&mut self) -> Result<(i32, &[u8])> {
+        let id = read_response(&mut self.stream, &mut self.buffer)?;
+        Ok((id, &self.buffer))
+    }
+
+    fn call(&mut self, frame: &[u8]) -> Result<&[u8]> {
+        self.send(frame)?;
+        Ok(self.receive()?.1)
+    }
+
+    /// Metadata v1 for all topics; answers how many brokers there are.
+    pub(crate) fn metadata(&mut self) -> Result<i32> {
+        let mut f = Frame::new(Api::Metadata, 1, 1);
+        f.i32(-1);
+        Body(self.call(&f.finish())?).i32()
+    }
+
+    pub(crate) fn create_topic(&mut self, name: &str, partitions: i32) -> Result<()> {
+        let mut f = Frame::new(Api::CreateTopics, 2, 2);
+        f.i32(1).str(name).i32(partitions).i16(1).i32(0).i32(0).i32(30_000);
+        f.0.push(0);
+        topic_error(self.call(&f.finish())?, name)
+    }
+
+    pub(crate) fn delete_topic(&mut self, name: &str) -> Result<()> {
+        let mut f = Frame::new(Api::DeleteTopics, 1, 3);
+        f.i32(1).str(name).i32(30_000);
+        topic_error(self.call(&f.finish())?, name)
+    }
+
+    /// Waits until every partition of a new topic takes a record (a leader may need a moment).
+    pub(crate) fn await_writable(&mut self, topic: &str, partitions: i32, batch: &[u8]) -> Result<()> {
+        for partition in 0..partitions {
+            let mut last = None;
+            let ok = (0..100).any(|_| {
+                let answer = self.call(&produce(topic, partition, -1, batch)).and_then(produced_offset);
+                last = answer.err();
+                if last.is_some() {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                last.is_none()
+            });
+            if !ok {
+                bail!("partition {partition} of {topic} never took a record: {last:?}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next response on a stream that is read apart from its writer.
+pub(crate) fn receive_from(stream: &mut TcpStream) -> Result<(i32, Vec<u8>)> {
+    let mut body = Vec::new();
+    let id = read_response(stream, &mut body)?;
+    Ok((id, body))
+}
+
+fn read_response(stream: &mut TcpStream, body: &mut Vec<u8>) -> Result<i32> {
+    let mut head = [0; 8];
+    stream.read_exact(&mut head).context("read a response")?;
+    let length = i32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    ensure!((4..=RESPONSE_BYTES_MAX).contains(&length), "a response of {length} bytes");
+    body.resize(length - 4, 0);
+    stream.read_exact(body)?;
+    Ok(i32::from_be_bytes([head[4], head[5], head[6], head[7]]))
+}
+
+fn topic_error(body: &[u8], name: &str) -> Result<()> {
+    let mut b = Body(body);
+    b.i32()?; // throttle time
+    b.i32()?;
+    b.str()?;
+    let error = b.i16()?;
+    ensure!(error == 0, "topic {name}: error {error}");
+    Ok(())
+}
