@@ -1,0 +1,197 @@
+//! A Kafka cluster: what was asked for (spec), and what was last seen of it (status).
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Which software serves the cluster, and in which version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Engine {
+    /// The engine's name, such as `headrace`.
+    #[schema(example = "headrace")]
+    pub kind: String,
+    /// The engine's version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Number of brokers.
+    pub brokers: u32,
+    /// What serves it.
+    pub engine: Engine,
+    /// While on, the cluster cannot be deleted.
+    pub deletion_protection: bool,
+    /// Broker configuration by Kafka's property names.
+    pub config: BTreeMap<String, String>,
+    /// The user's own marks.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Cluster {
+    /// Never changes and is never used again.
+    pub id: Uuid,
+    /// Unique in the service.
+    #[schema(example = "orders")]
+    pub name: String,
+    /// The project that owns it.
+    #[schema(example = "default")]
+    pub project: String,
+    /// How many brokers were asked for.
+    #[schema(example = 1)]
+    pub brokers: u32,
+    /// What serves it.
+    pub engine: Engine,
+    /// While on, DELETE is refused.
+    pub deletion_protection: bool,
+    /// Broker configuration by Kafka's property names.
+    pub config: BTreeMap<String, String>,
+    /// The user's own marks.
+    pub labels: BTreeMap<String, String>,
+    /// Counts changes to what was asked for; the ETag.
+    pub generation: i64,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When the request was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// What was last seen of it.
+    pub status: Status,
+}
+
+/// What was last seen of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ClusterStatus)]
+pub struct Status {
+    /// In one word.
+    pub state: State,
+    /// What a Kafka client is given to connect; null until it is known.
+    #[schema(example = "127.0.0.1:19092")]
+    pub bootstrap_servers: Option<String>,
+    /// How many brokers answer Kafka requests.
+    pub brokers_ready: u32,
+    /// The newest generation that is in effect.
+    pub observed_generation: i64,
+    /// Why the state is what it is.
+    pub conditions: Vec<Condition>,
+}
+
+impl Status {
+    /// Of a cluster that was only just asked for.
+    pub fn pending() -> Self {
+        Self {
+            state: State::Pending,
+            bootstrap_servers: None,
+            brokers_ready: 0,
+            observed_generation: 0,
+            conditions: Vec::new(),
+        }
+    }
+
+    /// Sets one condition; its transition time moves only when its status does.
+    pub fn set_condition(&mut self, kind: &str, status: bool, reason: &str, message: &str, now: DateTime<Utc>) {
+        let fresh = Condition {
+            kind: kind.to_owned(),
+            status,
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_at: now,
+        };
+        match self.conditions.iter_mut().find(|condition| condition.kind == kind) {
+            Some(old) if old.status == status => {
+                *old = Condition { last_transition_at: old.last_transition_at, ..fresh };
+            }
+            Some(old) => *old = fresh,
+            None => self.conditions.push(fresh),
+        }
+    }
+}
+
+/// A cluster's state in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ClusterState)]
+pub enum State {
+    /// Asked for, nothing done yet.
+    Pending,
+    /// Being made.
+    Creating,
+    /// Serves, as asked for.
+    Running,
+    /// Serves, while a change is under way.
+    Updating,
+    /// Serves in part, or a broker is away and being brought back.
+    Degraded,
+    /// Being removed.
+    Deleting,
+    /// Could not be made; the conditions say why.
+    Failed,
+}
+
+/// One aspect of a cluster's state, in the manner of Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Condition {
+    /// The aspect, such as `Ready`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it holds.
+    pub status: bool,
+    /// One word for programs.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// When `status` last changed.
+    pub last_transition_at: DateTime<Utc>,
+}
+
+/// The body of a request to make a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CreateCluster)]
+pub struct Create {
+    /// Lower-case letters, digits and hyphens; starts with a letter; at most 40 characters.
+    #[schema(example = "orders", pattern = "^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
+    pub name: String,
+    /// Number of brokers; default 1. `GET /v1/capabilities` says how many are possible.
+    #[schema(minimum = 1, example = 1)]
+    pub brokers: Option<u32>,
+    /// The project that will own it; default `default`, or the key's own.
+    pub project: Option<String>,
+    /// Default: the newest version of `headrace`.
+    pub engine: Option<CreateEngine>,
+    /// Default false.
+    pub deletion_protection: Option<bool>,
+    /// Broker configuration by Kafka's property names. Values may be strings, numbers or booleans.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    pub config: Option<BTreeMap<String, String>>,
+    /// The user's own marks.
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// Which engine a new cluster is to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreateEngine {
+    /// Default `headrace`.
+    pub kind: Option<String>,
+    /// Default: the newest.
+    pub version: Option<String>,
+}
+
+/// The body of a request to change a cluster. What is absent stays as it is; maps are replaced as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UpdateCluster)]
+pub struct Update {
+    /// Number of brokers.
+    pub brokers: Option<u32>,
+    /// Broker configuration by Kafka's property names.
+    pub config: Option<BTreeMap<String, String>>,
+    /// The user's own marks.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Whether DELETE is refused.
+    pub deletion_protection: Option<bool>,
+}

@@ -1,0 +1,170 @@
+//! Everything that is kept: Postgres, through checked queries. One file per table or two that belong together.
+//!
+//! Functions take a connection, so that callers decide what one transaction holds. Times come from the database where
+//! two control planes compare them (leases, report ages), for their clocks may differ.
+
+pub mod api_keys;
+//pub mod clusters;
+//pub mod events;
+pub mod idempotency;
+//pub mod instances;
+//pub mod nodes;
+//pub mod operations;
+//pub mod projects;
+//pub mod reports;
+//pub mod work;
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres, Transaction};
+
+/// The schema; sqlx takes an advisory lock while it migrates, so control planes may start at once.
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+/// Connections of one control plane.
+const CONNECTIONS_MAX: u32 = 16;
+/// A request waits this long for a connection before it is told to come again.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// No query of ours takes this long unless something is wrong.
+const STATEMENT_TIMEOUT: &str = "15s";
+/// A transaction that is left open (by a process that hangs) is ended by the server after this.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "60s";
+
+/// Why something could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database is away or overloaded: trying again may help.
+    #[error("the database does not answer: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused.
+    #[error("a query failed: {0}")]
+    Database(#[source] sqlx::Error),
+    /// A stored value does not read back: a newer version wrote it, or someone by hand.
+    #[error("stored {what} does not read back: {source}")]
+    Corrupt {
+        /// Which value.
+        what: &'static str,
+        /// Why not.
+        source: serde_json::Error,
+    },
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Unavailable(error)
+            }
+            // 08: connection; 53: resources; 57P0x: the server is going down or coming up; 25006: a standby.
+            sqlx::Error::Database(database)
+                if database.code().is_some_and(|code| {
+                    code.starts_with("08") || code.starts_with("53") || code.starts_with("57P0") || code == "25006"
+                }) =>
+            {
+                Self::Unavailable(error)
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Whether an insert failed because a unique column's value is taken.
+pub fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects lazily: the first query fails when the database is away.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(Error::Database)?
+            .application_name("headrace-control-plane")
+            .options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+            ])
+            .log_statements(tracing::log::LevelFilter::Trace);
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the database is away, or was migrated by a newer version.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        MIGRATIONS.run(&self.pool).await
+    }
+
+    /// A connection for one query or a few.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, Error> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Begins a transaction; dropping it rolls back.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// The pool, for the listener.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut connection = self.connection().await?;
+        sqlx::query_scalar!("SELECT 1 AS one").fetch_one(&mut *connection).await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Serialises whoever uses the same key until their transactions end.
+///
+/// # Errors
+/// When the database is away.
+pub async fn lock(connection: &mut PgConnection, key: &str) -> Result<(), Error> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key).fetch_one(connection).await?;
+    Ok(())
+}
+
+/// A stored JSON value as its type.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    value: serde_json::Value,
+) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|source| Error::Corrupt { what, source })
+}
+
+/// A type as JSON to store.
+pub(crate) fn write_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(value).map_err(|source| Error::Corrupt { what, source })
+}
