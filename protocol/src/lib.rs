@@ -26,7 +26,7 @@ pub use codec::{
     DecodeError, DecodeErrorKind, EncodeError, Message, Reader, Request, Writer, encode_to_bytes, encoded_len,
 };
 pub use error_code::ErrorCode;
-pub use headrace_protocol_derive::Message;
 pub use header::{RequestHeader, ResponseHeader};
+pub use headrace_protocol_derive::Message;
 pub use str::Str;
 pub use uuid::{ParseUuidError, Uuid};

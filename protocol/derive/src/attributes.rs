@@ -20,8 +20,9 @@ impl Versions {
             return Ok(Self::NONE);
         }
         let number = |part: &str| {
-            part.parse::<i16>()
-                .map_err(|_| Error::new(text.span(), "expected versions like \"3-13\", \"9+\", \"4\" or \"none\""))
+            part.parse::<i16>().map_err(|_| {
+                Error::new(text.span(), "expected versions like \"3-13\", \"9+\", \"4\" or \"none\"")
+            })
         };
         if let Some(min) = value.strip_suffix('+') {
             return Ok(Self { min: number(min)?, max: i16::MAX });

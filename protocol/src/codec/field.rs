@@ -315,8 +315,7 @@ impl Tags {
         value.write(&mut content, version, true)?;
         self.count += 1;
         self.body.uvarint(tag);
-        self.body
-            .uvarint(u32::try_from(content.len()).map_err(|_| EncodeError::TooLong(content.len()))?);
+        self.body.uvarint(u32::try_from(content.len()).map_err(|_| EncodeError::TooLong(content.len()))?);
         self.body.append(content);
         Ok(())
     }

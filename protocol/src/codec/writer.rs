@@ -10,7 +10,9 @@ pub const SHARED_BYTES_MIN: usize = 512;
 pub enum EncodeError {
     #[error("{message} has no version {version}; versions {min} to {max} are known")]
     UnsupportedVersion { message: &'static str, version: i16, min: i16, max: i16 },
-    #[error("field {field} is set, but version {version} of {message} cannot carry it: leave it at its default")]
+    #[error(
+        "field {field} is set, but version {version} of {message} cannot carry it: leave it at its default"
+    )]
     FieldNotInVersion { message: &'static str, field: &'static str, version: i16 },
     #[error("field {field} of {message} is null, which version {version} does not allow")]
     NullNotAllowed { message: &'static str, field: &'static str, version: i16 },
