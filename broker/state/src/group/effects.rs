@@ -30,9 +30,29 @@ pub struct Reply {
     pub response: Response,
 }
 
-/// An answer that may have had to wait.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Response {
+macro_rules! responses {
+    ($($variant:ident($message:ident),)*) => {
+        /// An answer that may have had to wait.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Response {
+            $($variant($message),)*
+        }
+
+        $(impl TryFrom<Response> for $message {
+            type Error = Response;
+
+            /// The message itself; the answer to another kind of request is given back.
+            fn try_from(response: Response) -> Result<Self, Response> {
+                match response {
+                    Response::$variant(message) => Ok(message),
+                    other => Err(other),
+                }
+            }
+        })*
+    };
+}
+
+responses! {
     Join(JoinGroupResponse),
     Sync(SyncGroupResponse),
     Leave(LeaveGroupResponse),
