@@ -9,6 +9,7 @@ mod random;
 mod record;
 mod static_members;
 mod sync;
+mod wire;
 
 use super::{Caller, Config, Effects, Now, Record, Reply, Response, Shard, Token, Write};
 use bytes::Bytes;
