@@ -149,7 +149,7 @@ impl<M: Message> Nullable for M {
 
     /// A nullable struct is a byte, -1 for null and 1 for a value, and then the struct.
     fn read_nullable(r: &mut Reader, version: i16, flexible: bool) -> Result<Option<Self>, DecodeError> {
-        match r.i8()? {
+        match r.null_marker()? {
             -1 => Ok(None),
             1 => <M as Field>::read(r, version, flexible).map(Some),
             other => Err(r.error(DecodeErrorKind::BadLength(i64::from(other)))),
@@ -217,6 +217,10 @@ required_from_nullable! {
 impl<T: Nullable> Field for Option<T> {
     const MIN: usize = T::MIN;
     fn read(r: &mut Reader, version: i16, flexible: bool) -> Result<Self, DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if let Some(inventor) = &mut r.inventing {
+            inventor.allow_null();
+        }
         T::read_nullable(r, version, flexible)
     }
     fn write(&self, w: &mut Writer, version: i16, flexible: bool) -> Result<(), EncodeError> {
@@ -286,6 +290,10 @@ impl Tags {
         r: &mut Reader,
         known: &mut dyn FnMut(u32, &mut Reader) -> Result<bool, DecodeError>,
     ) -> Result<(), DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if r.inventing.is_some() {
+            return super::arbitrary::tags(r, known);
+        }
         let count = r.uvarint()?;
         if count > TAGGED_FIELDS_MAX {
             return Err(r.error(DecodeErrorKind::TooManyTaggedFields(count)));

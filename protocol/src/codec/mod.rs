@@ -1,11 +1,15 @@
 //! What `#[derive(Message)]` builds on: reading, writing, and the traits that tie a Rust type to its wire form.
 
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 mod field;
 mod limits;
 mod message;
 mod reader;
 mod writer;
 
+#[cfg(feature = "arbitrary")]
+pub use arbitrary::arbitrary;
 pub use field::{Field, Nullable};
 pub use limits::{ARRAY_ELEMENTS_MAX, ARRAY_PREALLOCATED_MAX, NESTING_DEPTH_MAX, TAGGED_FIELDS_MAX};
 pub use message::{Message, Request, encode_to_bytes, encoded_len};

@@ -52,12 +52,22 @@ pub struct Reader {
     /// Where reading stops: the frame's end, or that of the tagged field being read.
     end: usize,
     depth: u8,
+    /// Values are invented, not read.
+    #[cfg(feature = "arbitrary")]
+    pub(super) inventing: Option<super::arbitrary::Inventor>,
 }
 
 impl Reader {
     pub fn new(frame: Bytes) -> Self {
         let end = frame.len();
-        Self { frame, at: 0, end, depth: 0 }
+        Self {
+            frame,
+            at: 0,
+            end,
+            depth: 0,
+            #[cfg(feature = "arbitrary")]
+            inventing: None,
+        }
     }
 
     /// Bytes not read yet.
@@ -104,6 +114,10 @@ impl Reader {
 
     #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if let Some(inventor) = &mut self.inventing {
+            return Ok(inventor.number());
+        }
         let start = self.advance(N)?;
         let mut out = [0; N];
         out.copy_from_slice(&self.frame[start..start + N]);
@@ -139,6 +153,11 @@ impl Reader {
     }
 
     pub fn f64(&mut self) -> Result<f64, DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if self.inventing.is_some() {
+            // Whole numbers only: a value that is not a number does not equal itself.
+            return self.i32().map(f64::from);
+        }
         Ok(f64::from_be_bytes(self.array()?))
     }
 
@@ -185,10 +204,18 @@ impl Reader {
     }
 
     pub fn nullable_bytes(&mut self, flexible: bool) -> Result<Option<Bytes>, DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if let Some(inventor) = &mut self.inventing {
+            return Ok(inventor.maybe(super::arbitrary::Inventor::bytes));
+        }
         self.length(flexible, true)?.map(|len| self.bytes(len)).transpose()
     }
 
     pub fn nullable_str(&mut self, flexible: bool) -> Result<Option<Str>, DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if let Some(inventor) = &mut self.inventing {
+            return Ok(inventor.maybe(super::arbitrary::Inventor::text));
+        }
         let Some(len) = self.length(flexible, false)? else { return Ok(None) };
         if len > i16::MAX as usize {
             return Err(self.error(DecodeErrorKind::BadLength(len as i64)));
@@ -206,12 +233,25 @@ impl Reader {
         flexible: bool,
         element_min: usize,
     ) -> Result<Option<usize>, DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if let Some(inventor) = &mut self.inventing {
+            return Ok(inventor.maybe(super::arbitrary::Inventor::count));
+        }
         let Some(count) = self.length(flexible, true)? else { return Ok(None) };
         let left = self.remaining();
         if count > ARRAY_ELEMENTS_MAX || count > left / element_min.max(1) {
             return Err(self.error(DecodeErrorKind::ArrayTooLong { count, left }));
         }
         Ok(Some(count))
+    }
+
+    /// The byte in front of a nullable struct: -1 for null, 1 for a value.
+    pub(super) fn null_marker(&mut self) -> Result<i8, DecodeError> {
+        #[cfg(feature = "arbitrary")]
+        if let Some(inventor) = &mut self.inventing {
+            return Ok(inventor.maybe(|_| 1).unwrap_or(-1));
+        }
+        self.i8()
     }
 
     /// Enters a struct; [`Reader::leave`] undoes it. Bounds how deeply structs nest.
