@@ -135,6 +135,25 @@ impl Batch<Bytes> {
         };
         Ok(Records::new(payload, self))
     }
+
+    /// The same batch with its records compressed by `codec`; everything else, also offsets and producer, stays.
+    pub fn recompress(&self, codec: Compression) -> Result<Self, Error> {
+        let records = self.records()?;
+        let failed = |error: std::io::Error| Error::Decompress { codec, reason: error.to_string() };
+        let payload = codec.compress(records.payload()).map_err(failed)?;
+        let too_large = Error::TooLarge { limit_bytes: i32::MAX as usize };
+        let length = layout::HEADER_BYTES - layout::LOG_OVERHEAD_BYTES + payload.len();
+        let length = i32::try_from(length).map_err(|_| too_large)?;
+        let mut out = Vec::with_capacity(layout::HEADER_BYTES + payload.len());
+        out.extend_from_slice(&self.bytes[..layout::HEADER_BYTES]);
+        out.extend_from_slice(&payload);
+        let attributes = (self.attributes().0 & !Attributes::COMPRESSION_MASK) | i16::from(codec.code());
+        out[layout::LENGTH..layout::LEADER_EPOCH].copy_from_slice(&length.to_be_bytes());
+        out[layout::ATTRIBUTES..layout::LAST_OFFSET_DELTA].copy_from_slice(&attributes.to_be_bytes());
+        let crc = crc32c(&out[layout::ATTRIBUTES..]);
+        out[layout::CRC..layout::ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
+        Ok(Self { bytes: Bytes::from(out) })
+    }
 }
 
 impl<'a> BatchRef<'a> {

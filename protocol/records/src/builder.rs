@@ -271,6 +271,21 @@ mod tests {
     }
 
     #[test]
+    fn recompressing_changes_nothing_but_the_codec() {
+        let mut builder = BatchBuilder::new(Compression::Gzip).base_offset(5).producer(8, 1, 2);
+        builder.append(50, Some(b"k"), Some(&[7; 4_000]), &[]).unwrap();
+        let before = Batch::first(&builder.build().unwrap()).unwrap();
+        let after = before.recompress(Compression::Zstd).unwrap();
+        after.verify_crc().unwrap();
+        assert_eq!(after.compression(), Ok(Compression::Zstd));
+        assert_eq!(after.summarize_records(), before.summarize_records());
+        assert_eq!(
+            (after.base_offset(), after.producer_id(), after.base_sequence(), after.max_timestamp_ms()),
+            (5, 8, 2, 50)
+        );
+    }
+
+    #[test]
     fn markers_are_control_batches() {
         let marker = EndTxnMarker { committed: true, coordinator_epoch: 3 };
         let bytes = BatchBuilder::end_txn(marker, 10, 77, 2).unwrap().build().unwrap();
