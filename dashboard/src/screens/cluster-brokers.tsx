@@ -1,0 +1,131 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { brokersQuery } from "../api/brokers";
+import type { Broker } from "../api/types";
+import { formatAge, formatByteRate, formatBytes, formatCountRate, formatInteger, formatPercent, NOT_KNOWN } from "../lib/format";
+import { columnsOf, DataTable } from "../ui/data-table";
+import { Empty } from "../ui/notice";
+import { Panel } from "../ui/panel";
+import { QueryView } from "../ui/query-view";
+import { Status } from "../ui/status";
+
+const route = getRouteApi("/shell/clusters/$cluster/brokers");
+const column = columnsOf<Broker>();
+
+/** The last figures of a broker that stopped reporting are history, and look like it. */
+function Figure({ broker, children }: { broker: Broker; children: string }) {
+  return <span className={`num whitespace-nowrap ${broker.state === "unknown" ? "text-ink-3 italic" : ""}`}>{children}</span>;
+}
+
+function diskText(broker: Broker): string {
+  const used = broker.disk.reduce((sum, dir) => sum + dir.used_bytes, 0);
+  const total = broker.disk.reduce((sum, dir) => sum + dir.total_bytes, 0);
+  return broker.disk.length === 0 ? NOT_KNOWN : `${formatBytes(used)} · ${formatPercent(used, total)}`;
+}
+
+function trouble(broker: Broker): string | null {
+  const parts = [
+    broker.offline_partitions ? `${broker.offline_partitions} offline` : "",
+    broker.under_replicated_partitions ? `${broker.under_replicated_partitions} under-replicated` : "",
+  ].filter(Boolean);
+  return parts.length > 0 ? parts.join(", ") : null;
+}
+
+const COLUMNS = column.columns([
+  column.accessor("id", { header: "Broker", cell: ({ getValue }) => <span className="num font-medium">{getValue()}</span> }),
+  column.accessor("state", {
+    header: "Health",
+    cell: ({ row: { original: broker } }) => (
+      <>
+        <Status state={broker.state} />
+        {trouble(broker) && <span className="block text-xs text-warn">{trouble(broker)}</span>}
+      </>
+    ),
+  }),
+  column.accessor("report_age_ms", {
+    header: "Last report",
+    cell: ({ row: { original: broker } }) =>
+      broker.report_age_ms === null || broker.report_age_ms === undefined ? (
+        <span className="text-ink-3">never</span>
+      ) : (
+        <span className="num whitespace-nowrap">{formatAge(broker.report_age_ms)}{broker.report_age_ms >= 1_000 && " ago"}</span>
+      ),
+  }),
+  column.accessor("host", {
+    header: "Address",
+    meta: { hideBelow: "md" },
+    cell: ({ row: { original: broker } }) =>
+      broker.host ? <code className="text-xs">{broker.host}:{broker.port}</code> : <span className="text-ink-3">{NOT_KNOWN}</span>,
+  }),
+  column.accessor("bytes_in_per_second", {
+    header: "In",
+    meta: { numeric: true },
+    cell: ({ row }) => <Figure broker={row.original}>{formatByteRate(row.original.bytes_in_per_second)}</Figure>,
+  }),
+  column.accessor("bytes_out_per_second", {
+    header: "Out",
+    meta: { numeric: true },
+    cell: ({ row }) => <Figure broker={row.original}>{formatByteRate(row.original.bytes_out_per_second)}</Figure>,
+  }),
+  column.accessor("messages_in_per_second", {
+    header: "Messages in",
+    meta: { numeric: true, hideBelow: "lg" },
+    cell: ({ row }) => <Figure broker={row.original}>{formatCountRate(row.original.messages_in_per_second)}</Figure>,
+  }),
+  column.accessor("partitions", {
+    header: "Partitions",
+    meta: { numeric: true, hideBelow: "sm" },
+    cell: ({ row: { original: broker } }) => <Figure broker={broker}>{`${formatInteger(broker.partitions)}`}</Figure>,
+  }),
+  column.accessor("leaders", {
+    header: "Leads",
+    meta: { numeric: true, hideBelow: "lg" },
+    cell: ({ row: { original: broker } }) => <Figure broker={broker}>{formatInteger(broker.leaders)}</Figure>,
+  }),
+  column.accessor("cpu_cores_used", {
+    header: "CPU cores",
+    meta: { numeric: true, hideBelow: "md" },
+    cell: ({ row: { original: broker } }) => <Figure broker={broker}>{broker.cpu_cores_used?.toFixed(2) ?? NOT_KNOWN}</Figure>,
+  }),
+  column.accessor("memory_rss_bytes", {
+    header: "Memory",
+    meta: { numeric: true, hideBelow: "md" },
+    cell: ({ row: { original: broker } }) => <Figure broker={broker}>{formatBytes(broker.memory_rss_bytes)}</Figure>,
+  }),
+  column.accessor("disk", {
+    header: "Disk",
+    enableSorting: false,
+    meta: { numeric: true, hideBelow: "md" },
+    cell: ({ row: { original: broker } }) => (
+      <span title={broker.disk.map((dir) => `${dir.dir}: ${formatBytes(dir.used_bytes)} of ${formatBytes(dir.total_bytes)}`).join("\n")}>
+        <Figure broker={broker}>{diskText(broker)}</Figure>
+      </span>
+    ),
+  }),
+]);
+
+export function ClusterBrokers() {
+  const query = useQuery(brokersQuery(route.useParams().cluster));
+  const silent = query.data?.items.filter((broker) => broker.state === "unknown") ?? [];
+  return (
+    <Panel flush title="Brokers" note="as their agents reported">
+      {silent.length > 0 && (
+        <p role="status" className="border-b border-line bg-raised px-4 py-2 text-ink-2">
+          {silent.length === 1 ? `Broker ${silent[0]?.id} has` : `${silent.length} brokers have`} stopped reporting. That says nothing about
+          whether clients are still served: figures in italics are the last known.
+        </p>
+      )}
+      <QueryView query={query} what="the brokers" loading={<DataTable label="Brokers" columns={COLUMNS} rows={undefined} rowKey={String} empty={null} />}>
+        {(page) => (
+          <DataTable
+            label="Brokers"
+            columns={COLUMNS}
+            rows={page.items}
+            rowKey={(broker) => String(broker.id)}
+            empty={<Empty title="No broker has been started yet">They appear here as soon as the service starts them.</Empty>}
+          />
+        )}
+      </QueryView>
+    </Panel>
+  );
+}

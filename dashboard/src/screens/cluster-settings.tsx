@@ -1,0 +1,83 @@
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { useDeleteCluster, useUpdateCluster } from "../api/clusters";
+import { useCluster } from "../api/use-cluster";
+import type { Cluster } from "../api/types";
+import { plural } from "../lib/format";
+import { Button } from "../ui/button";
+import { ConfirmDialog } from "../ui/confirm-dialog";
+import { SwitchField } from "../ui/field";
+import { Icon } from "../ui/icons";
+import { ProblemNotice } from "../ui/notice";
+import { Panel } from "../ui/panel";
+
+const route = getRouteApi("/shell/clusters/$cluster/settings");
+
+export function ClusterSettings() {
+  const cluster = useCluster(route.useParams().cluster);
+  return (
+    <div className="max-w-2xl space-y-5">
+      <Protection cluster={cluster} />
+      <Removal cluster={cluster} />
+    </div>
+  );
+}
+
+function Protection({ cluster }: { cluster: Cluster }) {
+  const update = useUpdateCluster(cluster);
+  return (
+    <Panel title="Protection">
+      <div className="space-y-3">
+        <SwitchField
+          label="Deletion protection"
+          checked={update.isPending ? (update.variables?.deletion_protection ?? false) : cluster.deletion_protection}
+          disabled={update.isPending}
+          onChange={(deletion_protection) => update.mutate({ deletion_protection })}
+          hint="While it is on, every attempt to delete the cluster is refused, from here, the CLI and the API alike."
+        />
+        {update.isError && <ProblemNotice error={update.error} doing="Changing the protection" />}
+      </div>
+    </Panel>
+  );
+}
+
+function Removal({ cluster }: { cluster: Cluster }) {
+  const [open, setOpen] = useState(false);
+  const navigate = useNavigate();
+  const remove = useDeleteCluster(cluster);
+  const going = cluster.status.state === "deleting";
+  return (
+    <Panel title="Delete">
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p className="max-w-md text-ink-2">
+          Stops {cluster.brokers === 1 ? "its broker" : `its ${plural(cluster.brokers, "broker")}`} and removes all topics and records. This cannot be undone.
+        </p>
+        <Button kind="danger" icon="trash" disabled={cluster.deletion_protection || going} onClick={() => setOpen(true)}>
+          Delete cluster
+        </Button>
+      </div>
+      {cluster.deletion_protection && (
+        <p className="mt-3 flex items-center gap-2 border-t border-line pt-3 text-ink-2">
+          <Icon name="lock" className="size-4 text-ink-3" />
+          Deletion protection is on. Turn it off above first.
+        </p>
+      )}
+      {going && <p className="mt-3 border-t border-line pt-3 text-ink-2">It is being deleted.</p>}
+      <ConfirmDialog
+        open={open}
+        onOpenChange={setOpen}
+        title={`Delete ${cluster.name}`}
+        phrase={cluster.name}
+        action="Delete cluster"
+        mutation={remove}
+        onConfirm={() =>
+          remove.mutate(undefined, {
+            onSuccess: (operation) => navigate({ to: "/operations/$operation", params: { operation: operation.id } }),
+          })
+        }
+      >
+        <p>Every client of this cluster begins to fail at once, and all its topics and records are removed from disk. There is no way back.</p>
+      </ConfirmDialog>
+    </Panel>
+  );
+}
