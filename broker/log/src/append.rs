@@ -174,27 +174,19 @@ impl Log {
         set: &CheckedRecords,
         leader_epoch: LeaderEpoch,
     ) -> Result<AppendInfo, AppendError> {
-        let mut producers = None;
-        let mut next_offset = stage.next_offset;
-        for checked in &set.batches {
-            let last_offset = next_offset + i64::from(checked.batch.last_offset_delta());
-            if let Some(batch) =
-                producer_batch(&checked.batch, next_offset, last_offset, checked.max_timestamp_ms)?
-            {
-                // A copy, so that a set that fails half-way leaves nothing staged.
-                let staged = producers.get_or_insert_with(|| stage.producers.clone());
-                if let Some(duplicate) = self.producers.stage(staged, &batch, Rules::Leader)? {
-                    return Ok(self.duplicate_info(set, &duplicate));
-                }
-            }
-            next_offset = last_offset + 1;
+        // A copy of what is staged, so that a set that fails half-way leaves nothing. A single batch, which is all
+        // that clients send, stages nothing if it fails.
+        let before = (set.batches.len() > 1).then(|| stage.producers.clone());
+        let staged = self.stage_producers(&mut stage.producers, set, stage.next_offset);
+        if let (Some(before), Err(_) | Ok(Some(_))) = (before, &staged) {
+            stage.producers = before;
+        }
+        if let Some(duplicate) = staged? {
+            return Ok(self.duplicate_info(set, &duplicate));
         }
         let base_offset = stage.next_offset;
         for checked in &set.batches {
             stage.push(checked, leader_epoch);
-        }
-        if let Some(producers) = producers {
-            stage.producers = producers;
         }
         Ok(AppendInfo {
             base_offset,
@@ -206,6 +198,26 @@ impl Log {
             size_bytes: set.size_bytes(),
             duplicate: false,
         })
+    }
+
+    /// Checks a set's producers at the offsets it would get. `Some`: it is a retry of that batch.
+    fn stage_producers(
+        &self,
+        staged: &mut Staged,
+        set: &CheckedRecords,
+        mut next_offset: Offset,
+    ) -> Result<Option<BatchMeta>, AppendError> {
+        for checked in &set.batches {
+            let last_offset = next_offset + i64::from(checked.batch.last_offset_delta());
+            if let Some(batch) =
+                producer_batch(&checked.batch, next_offset, last_offset, checked.max_timestamp_ms)?
+                && let Some(duplicate) = self.producers.stage(staged, &batch, Rules::Leader)?
+            {
+                return Ok(Some(duplicate));
+            }
+            next_offset = last_offset + 1;
+        }
+        Ok(None)
     }
 
     fn duplicate_info(&self, set: &CheckedRecords, original: &BatchMeta) -> AppendInfo {

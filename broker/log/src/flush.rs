@@ -22,6 +22,7 @@ pub struct FlushJob {
     up_to: Offset,
     /// Segments with lower base offsets are wholly covered.
     active_base: Offset,
+    truncations: u64,
 }
 
 impl FlushJob {
@@ -72,6 +73,7 @@ impl Log {
             sync_dir: self.dir_dirty,
             up_to: self.log_end,
             active_base,
+            truncations: self.truncations,
         }))
     }
 
@@ -88,10 +90,13 @@ impl Log {
             self.failed = Some(error.to_string());
             return Err(error.into());
         }
-        // A truncation meanwhile took some of it back.
-        self.flushed = self.flushed.max(job.up_to.min(self.log_end));
-        self.unflushed_records = self.log_end - self.flushed;
         self.last_flush_ms = now_ms;
+        if self.truncations != job.truncations {
+            // Offsets below `up_to` may be of other records by now: the next flush covers them.
+            return Ok(());
+        }
+        self.flushed = self.flushed.max(job.up_to);
+        self.unflushed_records = self.log_end - self.flushed;
         if self.log_end == job.up_to {
             self.segments.iter_mut().for_each(|segment| segment.dirty = false);
             self.dir_dirty &= !job.sync_dir;

@@ -72,6 +72,8 @@ pub struct Log {
     pub(crate) half_written: bool,
     /// Why writes are refused until the next start.
     pub(crate) failed: Option<String>,
+    /// How often records were taken back: a flush that began before does not count for what came after.
+    pub(crate) truncations: u64,
     /// The log end when `maintain` last saw it move, and when that was.
     pub(crate) last_seen_end: (Offset, i64),
 }

@@ -52,6 +52,7 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
         dir_dirty: new,
         half_written: false,
         failed: None,
+        truncations: 0,
         last_seen_end: (-1, now_ms),
     };
     if let (None, Some(topic_id)) = (known_id, options.topic_id) {

@@ -47,6 +47,7 @@ impl Log {
         self.log_start = offset;
         self.start_empty(now_ms)?;
         self.half_written = false;
+        self.tail.shrink_to(0);
         self.ends_at(offset);
         self.flushed = offset;
         self.epochs.clear();
@@ -62,6 +63,7 @@ impl Log {
     }
 
     fn ends_at(&mut self, log_end: Offset) {
+        self.truncations += 1;
         self.log_end = log_end;
         self.flushed = self.flushed.min(log_end);
         self.unflushed_records = log_end - self.flushed;

@@ -5,6 +5,7 @@ mod dirs;
 mod faults;
 mod golden;
 mod history;
+mod model;
 mod recovery;
 
 use std::{path::Path, sync::Arc};
