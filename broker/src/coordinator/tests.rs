@@ -11,7 +11,7 @@ use headrace_protocol::messages::offset_commit::{
 };
 use headrace_protocol::messages::offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use headrace_protocol::{ErrorCode, Str};
-use headrace_records::{BatchRef, Compression, stamp};
+use headrace_records::{BatchBuilder, BatchRef, Compression, EndTxnMarker, stamp};
 use headrace_state::group::{self, Caller, CommittedOffset, Record, Response};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -271,6 +271,28 @@ async fn a_closed_shard_answers_with_its_reason() {
 }
 
 #[tokio::test]
+async fn offsets_of_a_transaction_count_from_its_commit_on_and_not_after_an_abort() {
+    let log = MemoryLog::default();
+    let table = [(1_i64, Some(true)), (2, Some(false)), (3, None)];
+    for (producer_id, _) in table {
+        let (key, value) = record(producer_id as i32).encode().unwrap();
+        let mut builder = BatchBuilder::new(Compression::None).producer(producer_id, 0, 0).transactional();
+        builder.append(0, Some(&key), value.as_deref(), &[]).unwrap();
+        log.append(builder.build().unwrap()).unwrap();
+    }
+    for (producer_id, outcome) in table {
+        let Some(committed) = outcome else { continue };
+        let marker = EndTxnMarker { committed, coordinator_epoch: 0 };
+        log.append(BatchBuilder::end_txn(marker, 0, producer_id, 0).unwrap().build().unwrap()).unwrap();
+    }
+    let mut machine = group::Shard::new(group::Config::default());
+    super::load::load(&log, &mut machine, 1024).await.unwrap();
+    let loaded: Vec<_> =
+        (1..=3).filter(|at| machine.group_state(&format!("group-{at}").into()).is_some()).collect();
+    assert_eq!(loaded, [1]);
+}
+
+#[tokio::test]
 async fn a_hundred_thousand_offsets_are_loaded_fast() {
     const OFFSETS: i32 = 100_000;
     const PER_BATCH: i32 = 100;
@@ -286,8 +308,9 @@ async fn a_hundred_thousand_offsets_are_loaded_fast() {
         (loaded.records, loaded.skipped, machine.offset_count()),
         (OFFSETS as u64, 0, OFFSETS as usize)
     );
-    // Generous, for a debug build on a busy machine.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Unoptimised code on a machine that is busy with other tests says little.
+    let limit = if cfg!(debug_assertions) { Duration::from_secs(60) } else { Duration::from_millis(500) };
+    assert!(began.elapsed() < limit, "{:?}", began.elapsed());
 }
 
 fn record(at: i32) -> Record {

@@ -9,7 +9,7 @@
 //! It must never do I/O, look at a clock or draw a random number. Deadlines are data: [`Shard::next_deadline_ms`], [`Shard::tick`].
 //!
 //! The rules are Kafka's: KIP-62 (rebalance timeout), KIP-134 (initial delay), KIP-211 (offset expiry), KIP-345 (static members),
-//! KIP-394 (member id required), KIP-496 (offset delete), KIP-511/518 (listing), KIP-559 (protocol checks), KIP-814 (skip assignment).
+//! KIP-394 (member id required), KIP-496 (offset delete), KIP-518 (filters of lists), KIP-559 (protocol checks), KIP-814 (skip assignment).
 
 mod config;
 mod delete;
