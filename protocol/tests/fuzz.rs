@@ -113,9 +113,6 @@ fn run(entry: fn(&[u8]), valid: &[u8], seed: u64) {
         }
         let peak = peak_of(|| entry(&input));
         let allowed = input.len() * HELD_PER_BYTE + HELD_BESIDES;
-        if input.len() > 100 && peak / input.len() > 45 {
-            eprintln!("RATIO {} {}", peak / input.len(), input.len());
-        }
         assert!(peak <= allowed, "{} bytes of input held {peak} bytes: {input:02x?}", input.len());
     }
 }

@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from notes import ABOUT, CHANGES  # noqa: E402
+from notes import ABOUT, ANSWERS_BEFORE_THROTTLING, CHANGES  # noqa: E402
 
 VERSION = "4.4.0"
 ARTIFACT = f"org.apache.kafka:kafka-clients:{VERSION}"
@@ -198,8 +198,14 @@ def render_struct(struct, definition, renamed, request_of=None):
 
 
 def quoted(names):
-    names = [f"`{name}`" for name in names]
+    names = [f"`{name}`" for name in dict.fromkeys(names)]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plural(phrase):
+    """Of the verb in front: "adds" for one message is "add" for two."""
+    verb, rest = phrase.split(" ", maxsplit=1)
+    return f"{'have' if verb == 'has' else verb.removesuffix('s')} {rest}"
 
 
 def wire_changes(definition):
@@ -244,14 +250,21 @@ def opening(api, definitions, key):
         bullets.append(f"- {valid.lo}: {notes[valid.lo]}.")
     same = []
     for version in range(valid.lo + 1, valid.hi + 1):
-        phrases = []
+        labels = {}
         for definition, changes in per_message:
             label = definition.name.removeprefix(api).lower() if key is not None else definition.name
-            phrases += [f"the {label} {phrase}" for phrase in changes[version]]
+            for phrase in changes[version]:
+                labels.setdefault(phrase, []).append(label)
+        phrases = [
+            f"the {of[0]} {phrase}" if len(of) == 1 else f"{' and '.join(of)} {plural(phrase)}"
+            for phrase, of in labels.items()
+        ]
         if first.flexible.lo == version:
             phrases.append("flexible encoding")
         if version in notes:
             phrases.append(notes[version])
+        if version == ANSWERS_BEFORE_THROTTLING.get(api):
+            phrases.append("the broker answers first and throttles then (KIP-219)")
         if phrases:
             bullets.append(f"- {version}: {'; '.join(phrases)}.")
         else:

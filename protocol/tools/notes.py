@@ -99,4 +99,127 @@ ABOUT = {
     "ConsumerProtocol": "What the members of a classic consumer group put into JoinGroup and SyncGroup.",
 }
 
-CHANGES = {}
+# From this version on, an answer over quota is sent at once and the connection muted after it; before, the broker held
+# the answer back (KIP-219).
+ANSWERS_BEFORE_THROTTLING = {
+    "AddOffsetsToTxn": 1, "AddPartitionsToTxn": 1, "AlterConfigs": 1, "AlterReplicaLogDirs": 1, "ApiVersions": 2,
+    "CreateAcls": 1, "CreateDelegationToken": 1, "CreatePartitions": 1, "CreateTopics": 3, "DeleteAcls": 1,
+    "DeleteGroups": 1, "DeleteRecords": 1, "DeleteTopics": 2, "DescribeAcls": 1, "DescribeConfigs": 2,
+    "DescribeDelegationToken": 1, "DescribeGroups": 2, "DescribeLogDirs": 1, "EndTxn": 1, "ExpireDelegationToken": 1,
+    "Fetch": 8, "FindCoordinator": 2, "Heartbeat": 2, "InitProducerId": 1, "JoinGroup": 3, "LeaveGroup": 2,
+    "ListGroups": 2, "ListOffsets": 3, "Metadata": 6, "OffsetCommit": 4, "OffsetFetch": 4, "RenewDelegationToken": 1,
+    "SyncGroup": 2, "TxnOffsetCommit": 1,
+}
+
+ABORTABLE = "may answer TRANSACTION_ABORTABLE (KIP-890)"
+FENCED = "may answer PRODUCER_FENCED"
+
+CHANGES = {
+    "AddOffsetsToTxn": {2: FENCED, 4: ABORTABLE},
+    "AddPartitionsToTxn": {2: FENCED, 4: "for brokers, several transactions at once; clients stay below", 5: ABORTABLE},
+    "AddRaftVoter": {1: "may be acknowledged before it is committed"},
+    "AlterPartition": {2: "topics by id (KIP-841)", 3: "the in-sync set comes with broker epochs (KIP-903)"},
+    "ApiVersions": {
+        4: "a feature's lowest version may be 0 (KAFKA-17011)",
+        5: "a client that means another cluster or node is answered REBOOTSTRAP_REQUIRED (KIP-1242)",
+    },
+    "BrokerRegistration": {2: "KIP-858", 3: "KIP-966", 4: "a feature's lowest version may be 0 (KAFKA-17011)"},
+    "ConsumerGroupHeartbeat": {1: "members choose their own id (KIP-1082)"},
+    "CreateAcls": {1: "patterns (KIP-290)", 3: "users are a resource (KIP-373)"},
+    "CreatePartitions": {3: "may answer THROTTLING_QUOTA_EXCEEDED (KIP-599)"},
+    "CreateTopics": {
+        4: "partitions and replication factor may be left to the cluster (KIP-464)",
+        5: "answers the topic's configuration (KIP-525)",
+        6: "may answer THROTTLING_QUOTA_EXCEEDED (KIP-599)",
+        7: "answers the topic's id (KIP-516)",
+    },
+    "DeleteAcls": {1: "patterns (KIP-290)", 3: "users are a resource (KIP-373)"},
+    "DeleteTopics": {5: "may answer THROTTLING_QUOTA_EXCEEDED (KIP-599)", 6: "topics by name or id (KIP-516)"},
+    "DescribeAcls": {1: "patterns (KIP-290)", 3: "users are a resource (KIP-373)"},
+    "DescribeGroups": {6: "answers GROUP_ID_NOT_FOUND for what does not exist (KIP-1043)"},
+    "DescribeQuorum": {1: "KIP-836", 2: "KIP-853"},
+    "ElectLeaders": {1: "unclean elections too (KIP-460)"},
+    "EndTxn": {2: FENCED, 4: ABORTABLE, 5: "each transaction raises the producer's epoch (KIP-890)"},
+    "Fetch": {
+        4: "the first here: batches of format v2, isolation levels",
+        6: "may answer KAFKA_STORAGE_ERROR",
+        7: "incremental fetch sessions (KIP-227)",
+        9: "fencing by leader epoch (KIP-320)",
+        10: "batches may be compressed with zstd (KIP-110)",
+        11: "fetching from the nearest replica (KIP-392)",
+        12: "logs that diverged are found by the last fetched epoch (KIP-595)",
+        13: "topics by id (KIP-516); may answer UNKNOWN_TOPIC_ID",
+        14: "may answer OFFSET_MOVED_TO_TIERED_STORAGE (KIP-405)",
+        15: "followers name their broker epoch (KIP-903)",
+        16: "a new leader's address comes with the error (KIP-951)",
+        17: "followers name their directory (KIP-853)",
+        18: "followers name the high watermark they know (KIP-1166)",
+    },
+    "FindCoordinator": {4: "several keys at once (KIP-699)", 5: ABORTABLE, 6: "share groups (KIP-932)"},
+    "Heartbeat": {3: "static members (KIP-345)"},
+    "InitProducerId": {3: "a producer may ask for its next epoch (KIP-360)", 4: FENCED, 5: ABORTABLE},
+    "JoinGroup": {
+        4: "a member without an id is sent back with one, as MEMBER_ID_REQUIRED (KIP-394)",
+        5: "static members (KIP-345)",
+        7: "KIP-559",
+        8: "KIP-800",
+        9: "a returning static leader may be spared the assignment (KIP-814)",
+    },
+    "LeaveGroup": {3: "several members at once, static ones too (KIP-345)", 5: "KIP-800"},
+    "ListConfigResources": {0: "client metrics only", 1: "all kinds of resource (KIP-1142)"},
+    "ListGroups": {4: "KIP-518", 5: "KIP-848"},
+    "ListOffsets": {
+        5: "may answer OFFSET_NOT_AVAILABLE",
+        7: "timestamp -3 asks for the record with the highest timestamp (KIP-734)",
+        8: "-4 for the first offset on local disk (KIP-405)",
+        9: "-5 for the last in tiered storage (KIP-1005)",
+        10: "lookups in tiered storage have a timeout (KIP-1075)",
+        11: "-6 for the first not uploaded yet (KIP-1023)",
+    },
+    "ListTransactions": {1: "KIP-994", 2: "KIP-1152; may answer INVALID_REGULAR_EXPRESSION"},
+    "Metadata": {
+        0: "no topics named means all of them",
+        1: "null means all topics, an empty array none",
+        10: "topic ids, which brokers did not act on before 12",
+        12: "topics by id (KIP-516)",
+    },
+    "OffsetCommit": {
+        7: "static members (KIP-345)",
+        9: "KIP-848 groups; may answer STALE_MEMBER_EPOCH and GROUP_ID_NOT_FOUND",
+        10: "topics by id",
+    },
+    "OffsetFetch": {
+        2: "no topics named means all of them",
+        7: "may wait for open transactions: UNSTABLE_OFFSET_COMMIT (KIP-447)",
+        8: "several groups at once (KIP-709)",
+        9: "KIP-848 groups; may answer STALE_MEMBER_EPOCH and UNKNOWN_MEMBER_ID",
+        10: "topics by id; may answer UNKNOWN_TOPIC_ID",
+    },
+    "OffsetForLeaderEpoch": {3: "an unnamed replica is -2, which may see beyond the high watermark"},
+    "Produce": {
+        3: "the first here, with record batches of format v2. Versions 0 to 2 are advertised for librdkafka's sake "
+           "(KAFKA-18659) and refused",
+        4: "may answer KAFKA_STORAGE_ERROR",
+        7: "batches may be compressed with zstd (KIP-110)",
+        8: "names the records that were wrong (KIP-467)",
+        10: "a new leader's address comes with the error (KIP-951)",
+        11: ABORTABLE,
+        12: "a producer of KIP-890's second kind may leave out AddPartitionsToTxn",
+        13: "topics by id (KIP-516); may answer UNKNOWN_TOPIC_ID",
+    },
+    "SaslHandshake": {1: "the exchange goes on in SaslAuthenticate"},
+    "ShareAcknowledge": {2: "a lock on records may be renewed (KIP-1222)"},
+    "ShareFetch": {2: "KIP-1206 and KIP-1222"},
+    "StreamsGroupHeartbeat": {1: "may answer the status MISSING_CLIENT_TAGS"},
+    "StreamsGroupDescribe": {1: "KIP-1331 and KIP-1357"},
+    "SyncGroup": {3: "static members (KIP-345)", 5: "KIP-559"},
+    "TxnOffsetCommit": {
+        3: "the member commits as itself; may answer ILLEGAL_GENERATION, FENCED_INSTANCE_ID and UNKNOWN_MEMBER_ID",
+        4: ABORTABLE,
+        5: "a producer of KIP-890's second kind may leave out AddOffsetsToTxn",
+        6: "topics by id; may answer GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH and UNKNOWN_TOPIC_ID (KIP-1319)",
+    },
+    "UpdateFeatures": {2: "one result for all features"},
+    "Vote": {1: "KIP-853", 2: "pre-votes (KIP-996)"},
+    "WriteTxnMarkers": {2: "KIP-1228"},
+}

@@ -2,8 +2,10 @@
 //!
 //! API key 25, versions 0-4.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
+//! - 2: may answer PRODUCER_FENCED.
 //! - 3: flexible encoding.
-//! - 1, 2, 4: the same on the wire as the version before.
+//! - 4: may answer TRANSACTION_ABORTABLE (KIP-890).
 
 use crate::{ErrorCode, Message, Str};
 

@@ -2,11 +2,14 @@
 //!
 //! API key 24, versions 0-5.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
+//! - 2: may answer PRODUCER_FENCED.
 //! - 3: flexible encoding.
 //! - 4: the request has `transactions` in place of `v3_and_below_transactional_id`, `v3_and_below_producer_id`,
 //!   `v3_and_below_producer_epoch` and `v3_and_below_topics`; the response has `error_code` and
-//!   `results_by_transaction` in place of `results_by_topic_v3_and_below`.
-//! - 1, 2, 5: the same on the wire as the version before.
+//!   `results_by_transaction` in place of `results_by_topic_v3_and_below`; for brokers, several transactions at
+//!   once; clients stay below.
+//! - 5: may answer TRANSACTION_ABORTABLE (KIP-890).
 
 use crate::{ErrorCode, Message, Str};
 

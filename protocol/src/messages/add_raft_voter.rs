@@ -2,7 +2,7 @@
 //!
 //! API key 80, versions 0-1.
 //!
-//! - 1: the request adds `ack_when_committed`.
+//! - 1: the request adds `ack_when_committed`; may be acknowledged before it is committed.
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,8 +2,8 @@
 //!
 //! API key 33, versions 0-2.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
 //! - 2: flexible encoding.
-//! - 1: the same on the wire as the version before.
 
 use crate::{ErrorCode, Message, Str};
 

@@ -2,7 +2,9 @@
 //!
 //! API key 56, versions 2-3.
 //!
-//! - 3: the request has `new_isr_with_epochs` in place of `new_isr`.
+//! - 2: topics by id (KIP-841).
+//! - 3: the request has `new_isr_with_epochs` in place of `new_isr`; the in-sync set comes with broker epochs
+//!   (KIP-903).
 
 use crate::{ErrorCode, Message, Uuid};
 

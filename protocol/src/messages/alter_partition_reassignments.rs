@@ -2,7 +2,7 @@
 //!
 //! API key 45, versions 0-1.
 //!
-//! - 1: the request adds `allow_replication_factor_change`; the response adds `allow_replication_factor_change`.
+//! - 1: request and response add `allow_replication_factor_change`.
 
 use crate::{ErrorCode, Message, Str};
 

@@ -3,11 +3,13 @@
 //! API key 18, versions 0-5.
 //!
 //! - 1: the response adds `throttle_time_ms`.
+//! - 2: the broker answers first and throttles then (KIP-219).
 //! - 3: the request adds `client_software_name` and `client_software_version`; the response adds
 //!   `supported_features`, `finalized_features_epoch`, `finalized_features` and `zk_migration_ready`; flexible
 //!   encoding.
-//! - 5: the request adds `cluster_id` and `node_id`.
-//! - 2, 4: the same on the wire as the version before.
+//! - 4: a feature's lowest version may be 0 (KAFKA-17011).
+//! - 5: the request adds `cluster_id` and `node_id`; a client that means another cluster or node is answered
+//!   REBOOTSTRAP_REQUIRED (KIP-1242).
 
 use crate::{ErrorCode, Message, Str};
 

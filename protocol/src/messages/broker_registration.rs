@@ -3,9 +3,9 @@
 //! API key 62, versions 0-4.
 //!
 //! - 1: the request adds `is_migrating_zk_broker`.
-//! - 2: the request adds `log_dirs`.
-//! - 3: the request adds `previous_broker_epoch`.
-//! - 4: the same on the wire as the version before.
+//! - 2: the request adds `log_dirs`; KIP-858.
+//! - 3: the request adds `previous_broker_epoch`; KIP-966.
+//! - 4: a feature's lowest version may be 0 (KAFKA-17011).
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

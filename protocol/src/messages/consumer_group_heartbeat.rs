@@ -2,7 +2,7 @@
 //!
 //! API key 68, versions 0-1.
 //!
-//! - 1: the request adds `subscribed_topic_regex`.
+//! - 1: the request adds `subscribed_topic_regex`; members choose their own id (KIP-1082).
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,8 +2,9 @@
 //!
 //! API key 30, versions 1-3.
 //!
+//! - 1: patterns (KIP-290).
 //! - 2: flexible encoding.
-//! - 3: the same on the wire as the version before.
+//! - 3: users are a resource (KIP-373).
 
 use crate::{ErrorCode, Message, Str};
 

@@ -2,8 +2,9 @@
 //!
 //! API key 37, versions 0-3.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
 //! - 2: flexible encoding.
-//! - 1, 3: the same on the wire as the version before.
+//! - 3: may answer THROTTLING_QUOTA_EXCEEDED (KIP-599).
 
 use crate::{ErrorCode, Message, Str};
 

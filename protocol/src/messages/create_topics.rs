@@ -2,10 +2,12 @@
 //!
 //! API key 19, versions 2-7.
 //!
+//! - 3: the broker answers first and throttles then (KIP-219).
+//! - 4: partitions and replication factor may be left to the cluster (KIP-464).
 //! - 5: the response adds `topic_config_error_code`, `num_partitions`, `replication_factor` and `configs`; flexible
-//!   encoding.
-//! - 7: the response adds `topic_id`.
-//! - 3, 4, 6: the same on the wire as the version before.
+//!   encoding; answers the topic's configuration (KIP-525).
+//! - 6: may answer THROTTLING_QUOTA_EXCEEDED (KIP-599).
+//! - 7: the response adds `topic_id`; answers the topic's id (KIP-516).
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,9 +2,9 @@
 //!
 //! API key 42, versions 0-3.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
 //! - 2: flexible encoding.
 //! - 3: the response adds `error_message`.
-//! - 1: the same on the wire as the version before.
 
 use crate::{ErrorCode, Message, Str};
 

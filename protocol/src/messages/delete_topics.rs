@@ -2,11 +2,12 @@
 //!
 //! API key 20, versions 1-6.
 //!
+//! - 2: the broker answers first and throttles then (KIP-219).
 //! - 4: flexible encoding.
-//! - 5: the response adds `error_message`.
+//! - 5: the response adds `error_message`; may answer THROTTLING_QUOTA_EXCEEDED (KIP-599).
 //! - 6: the request has `topics` in place of `topic_names`; the response adds `topic_id`; the response lets `name`
-//!   be null.
-//! - 2, 3: the same on the wire as the version before.
+//!   be null; topics by name or id (KIP-516).
+//! - 3: the same on the wire as the version before.
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

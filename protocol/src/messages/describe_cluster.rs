@@ -2,7 +2,7 @@
 //!
 //! API key 60, versions 0-2.
 //!
-//! - 1: the request adds `endpoint_type`; the response adds `endpoint_type`.
+//! - 1: request and response add `endpoint_type`.
 //! - 2: the request adds `include_fenced_brokers`; the response adds `is_fenced`.
 
 use crate::{ErrorCode, Message, Str};

@@ -2,9 +2,9 @@
 //!
 //! API key 32, versions 1-4.
 //!
+//! - 2: the broker answers first and throttles then (KIP-219).
 //! - 3: the request adds `include_documentation`; the response adds `config_type` and `documentation`.
 //! - 4: flexible encoding.
-//! - 2: the same on the wire as the version before.
 
 use crate::{ErrorCode, Message, Str};
 

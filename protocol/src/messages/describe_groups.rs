@@ -3,11 +3,11 @@
 //! API key 15, versions 0-6.
 //!
 //! - 1: the response adds `throttle_time_ms`.
+//! - 2: the broker answers first and throttles then (KIP-219).
 //! - 3: the request adds `include_authorized_operations`; the response adds `authorized_operations`.
 //! - 4: the response adds `group_instance_id`.
 //! - 5: flexible encoding.
-//! - 6: the response adds `error_message`.
-//! - 2: the same on the wire as the version before.
+//! - 6: the response adds `error_message`; answers GROUP_ID_NOT_FOUND for what does not exist (KIP-1043).
 
 use bytes::Bytes;
 

@@ -2,8 +2,8 @@
 //!
 //! API key 55, versions 0-2.
 //!
-//! - 1: the response adds `last_fetch_timestamp` and `last_caught_up_timestamp`.
-//! - 2: the response adds `error_message`, `nodes`, `error_message` and `replica_directory_id`.
+//! - 1: the response adds `last_fetch_timestamp` and `last_caught_up_timestamp`; KIP-836.
+//! - 2: the response adds `error_message`, `nodes` and `replica_directory_id`; KIP-853.
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,7 +2,7 @@
 //!
 //! API key 43, versions 0-2.
 //!
-//! - 1: the request adds `election_type`; the response adds `error_code`.
+//! - 1: the request adds `election_type`; the response adds `error_code`; unclean elections too (KIP-460).
 //! - 2: flexible encoding.
 
 use crate::{ErrorCode, Message, Str};

@@ -2,9 +2,12 @@
 //!
 //! API key 26, versions 0-5.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
+//! - 2: may answer PRODUCER_FENCED.
 //! - 3: flexible encoding.
-//! - 5: the response adds `producer_id` and `producer_epoch`.
-//! - 1, 2, 4: the same on the wire as the version before.
+//! - 4: may answer TRANSACTION_ABORTABLE (KIP-890).
+//! - 5: the response adds `producer_id` and `producer_epoch`; each transaction raises the producer's epoch
+//!   (KIP-890).
 
 use crate::{ErrorCode, Message, Str};
 

@@ -2,20 +2,26 @@
 //!
 //! API key 1, versions 4-18.
 //!
-//! - 5: the request adds `log_start_offset`; the response adds `log_start_offset`.
+//! - 4: the first here: batches of format v2, isolation levels.
+//! - 5: request and response add `log_start_offset`.
+//! - 6: may answer KAFKA_STORAGE_ERROR.
 //! - 7: the request adds `session_id`, `session_epoch` and `forgotten_topics_data`; the response adds `error_code`
-//!   and `session_id`.
-//! - 9: the request adds `current_leader_epoch`.
-//! - 11: the request adds `rack_id`; the response adds `preferred_read_replica`.
+//!   and `session_id`; incremental fetch sessions (KIP-227).
+//! - 8: the broker answers first and throttles then (KIP-219).
+//! - 9: the request adds `current_leader_epoch`; fencing by leader epoch (KIP-320).
+//! - 10: batches may be compressed with zstd (KIP-110).
+//! - 11: the request adds `rack_id`; the response adds `preferred_read_replica`; fetching from the nearest replica
+//!   (KIP-392).
 //! - 12: the request adds `cluster_id` and `last_fetched_epoch`; the response adds `diverging_epoch`,
-//!   `current_leader` and `snapshot_id`; flexible encoding.
-//! - 13: the request has `topic_id` and `topic_id` in place of `topic` and `topic`; the response has `topic_id` in
-//!   place of `topic`.
-//! - 15: the request has `replica_state` in place of `replica_id`.
-//! - 16: the response adds `node_endpoints`.
-//! - 17: the request adds `replica_directory_id`.
-//! - 18: the request adds `high_watermark`.
-//! - 6, 8, 10, 14: the same on the wire as the version before.
+//!   `current_leader` and `snapshot_id`; flexible encoding; logs that diverged are found by the last fetched epoch
+//!   (KIP-595).
+//! - 13: request and response have `topic_id` in place of `topic`; topics by id (KIP-516); may answer
+//!   UNKNOWN_TOPIC_ID.
+//! - 14: may answer OFFSET_MOVED_TO_TIERED_STORAGE (KIP-405).
+//! - 15: the request has `replica_state` in place of `replica_id`; followers name their broker epoch (KIP-903).
+//! - 16: the response adds `node_endpoints`; a new leader's address comes with the error (KIP-951).
+//! - 17: the request adds `replica_directory_id`; followers name their directory (KIP-853).
+//! - 18: the request adds `high_watermark`; followers name the high watermark they know (KIP-1166).
 
 use bytes::Bytes;
 

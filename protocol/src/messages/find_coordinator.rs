@@ -3,10 +3,12 @@
 //! API key 10, versions 0-6.
 //!
 //! - 1: the request adds `key_type`; the response adds `throttle_time_ms` and `error_message`.
+//! - 2: the broker answers first and throttles then (KIP-219).
 //! - 3: flexible encoding.
 //! - 4: the request has `coordinator_keys` in place of `key`; the response has `coordinators` in place of
-//!   `error_code`, `error_message`, `node_id`, `host` and `port`.
-//! - 2, 5, 6: the same on the wire as the version before.
+//!   `error_code`, `error_message`, `node_id`, `host` and `port`; several keys at once (KIP-699).
+//! - 5: may answer TRANSACTION_ABORTABLE (KIP-890).
+//! - 6: share groups (KIP-932).
 
 use crate::{ErrorCode, Message, Str};
 

@@ -3,9 +3,9 @@
 //! API key 12, versions 0-4.
 //!
 //! - 1: the response adds `throttle_time_ms`.
-//! - 3: the request adds `group_instance_id`.
+//! - 2: the broker answers first and throttles then (KIP-219).
+//! - 3: the request adds `group_instance_id`; static members (KIP-345).
 //! - 4: flexible encoding.
-//! - 2: the same on the wire as the version before.
 
 use crate::{ErrorCode, Message, Str};
 

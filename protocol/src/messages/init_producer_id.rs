@@ -2,9 +2,11 @@
 //!
 //! API key 22, versions 0-5.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
 //! - 2: flexible encoding.
-//! - 3: the request adds `producer_id` and `producer_epoch`.
-//! - 1, 4, 5: the same on the wire as the version before.
+//! - 3: the request adds `producer_id` and `producer_epoch`; a producer may ask for its next epoch (KIP-360).
+//! - 4: may answer PRODUCER_FENCED.
+//! - 5: may answer TRANSACTION_ABORTABLE (KIP-890).
 //! - 6 is not stable in Kafka 4.4.0 and left out.
 
 use crate::{ErrorCode, Message, Str};

@@ -4,12 +4,13 @@
 //!
 //! - 1: the request adds `rebalance_timeout_ms`.
 //! - 2: the response adds `throttle_time_ms`.
-//! - 5: the request adds `group_instance_id`; the response adds `group_instance_id`.
+//! - 3: the broker answers first and throttles then (KIP-219).
+//! - 4: a member without an id is sent back with one, as MEMBER_ID_REQUIRED (KIP-394).
+//! - 5: request and response add `group_instance_id`; static members (KIP-345).
 //! - 6: flexible encoding.
-//! - 7: the response adds `protocol_type`; the response lets `protocol_name` be null.
-//! - 8: the request adds `reason`.
-//! - 9: the response adds `skip_assignment`.
-//! - 3, 4: the same on the wire as the version before.
+//! - 7: the response adds `protocol_type`; the response lets `protocol_name` be null; KIP-559.
+//! - 8: the request adds `reason`; KIP-800.
+//! - 9: the response adds `skip_assignment`; a returning static leader may be spared the assignment (KIP-814).
 
 use bytes::Bytes;
 

@@ -3,10 +3,11 @@
 //! API key 13, versions 0-5.
 //!
 //! - 1: the response adds `throttle_time_ms`.
-//! - 3: the request has `members` in place of `member_id`; the response adds `members`.
+//! - 2: the broker answers first and throttles then (KIP-219).
+//! - 3: the request has `members` in place of `member_id`; the response adds `members`; several members at once,
+//!   static ones too (KIP-345).
 //! - 4: flexible encoding.
-//! - 5: the request adds `reason`.
-//! - 2: the same on the wire as the version before.
+//! - 5: the request adds `reason`; KIP-800.
 
 use crate::{ErrorCode, Message, Str};
 

@@ -2,7 +2,8 @@
 //!
 //! API key 74, versions 0-1.
 //!
-//! - 1: the request adds `resource_types`; the response adds `resource_type`.
+//! - 0: client metrics only.
+//! - 1: the request adds `resource_types`; the response adds `resource_type`; all kinds of resource (KIP-1142).
 
 use crate::{ErrorCode, Message, Str};
 

@@ -3,10 +3,10 @@
 //! API key 16, versions 0-5.
 //!
 //! - 1: the response adds `throttle_time_ms`.
+//! - 2: the broker answers first and throttles then (KIP-219).
 //! - 3: flexible encoding.
-//! - 4: the request adds `states_filter`; the response adds `group_state`.
-//! - 5: the request adds `types_filter`; the response adds `group_type`.
-//! - 2: the same on the wire as the version before.
+//! - 4: the request adds `states_filter`; the response adds `group_state`; KIP-518.
+//! - 5: the request adds `types_filter`; the response adds `group_type`; KIP-848.
 
 use crate::{ErrorCode, Message, Str};
 

@@ -3,10 +3,15 @@
 //! API key 2, versions 1-11.
 //!
 //! - 2: the request adds `isolation_level`; the response adds `throttle_time_ms`.
+//! - 3: the broker answers first and throttles then (KIP-219).
 //! - 4: the request adds `current_leader_epoch`; the response adds `leader_epoch`.
+//! - 5: may answer OFFSET_NOT_AVAILABLE.
 //! - 6: flexible encoding.
-//! - 10: the request adds `timeout_ms`.
-//! - 3, 5, 7, 8, 9, 11: the same on the wire as the version before.
+//! - 7: timestamp -3 asks for the record with the highest timestamp (KIP-734).
+//! - 8: -4 for the first offset on local disk (KIP-405).
+//! - 9: -5 for the last in tiered storage (KIP-1005).
+//! - 10: the request adds `timeout_ms`; lookups in tiered storage have a timeout (KIP-1075).
+//! - 11: -6 for the first not uploaded yet (KIP-1023).
 
 use crate::{ErrorCode, Message, Str};
 

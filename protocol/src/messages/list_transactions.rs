@@ -2,8 +2,8 @@
 //!
 //! API key 66, versions 0-2.
 //!
-//! - 1: the request adds `duration_filter`.
-//! - 2: the request adds `transactional_id_pattern`.
+//! - 1: the request adds `duration_filter`; KIP-994.
+//! - 2: the request adds `transactional_id_pattern`; KIP-1152; may answer INVALID_REGULAR_EXPRESSION.
 
 use crate::{ErrorCode, Message, Str};
 

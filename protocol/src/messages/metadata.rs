@@ -2,21 +2,24 @@
 //!
 //! API key 3, versions 0-13.
 //!
-//! - 1: the request lets `topics` be null; the response adds `controller_id`, `rack` and `is_internal`.
+//! - 0: no topics named means all of them.
+//! - 1: the request lets `topics` be null; the response adds `controller_id`, `rack` and `is_internal`; null means
+//!   all topics, an empty array none.
 //! - 2: the response adds `cluster_id`.
 //! - 3: the response adds `throttle_time_ms`.
 //! - 4: the request adds `allow_auto_topic_creation`.
 //! - 5: the response adds `offline_replicas`.
+//! - 6: the broker answers first and throttles then (KIP-219).
 //! - 7: the response adds `leader_epoch`.
 //! - 8: the request adds `include_cluster_authorized_operations` and `include_topic_authorized_operations`; the
 //!   response adds `cluster_authorized_operations` and `topic_authorized_operations`.
 //! - 9: flexible encoding.
-//! - 10: the request adds `topic_id`; the request lets `name` be null; the response adds `topic_id`.
+//! - 10: request and response add `topic_id`; the request lets `name` be null; topic ids, which brokers did not act
+//!   on before 12.
 //! - 11: the request drops `include_cluster_authorized_operations`; the response drops
 //!   `cluster_authorized_operations`.
-//! - 12: the response lets `name` be null.
+//! - 12: the response lets `name` be null; topics by id (KIP-516).
 //! - 13: the response adds `error_code`.
-//! - 6: the same on the wire as the version before.
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

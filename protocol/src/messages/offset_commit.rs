@@ -3,12 +3,13 @@
 //! API key 8, versions 2-10.
 //!
 //! - 3: the response adds `throttle_time_ms`.
+//! - 4: the broker answers first and throttles then (KIP-219).
 //! - 5: the request drops `retention_time_ms`.
 //! - 6: the request adds `committed_leader_epoch`.
-//! - 7: the request adds `group_instance_id`.
+//! - 7: the request adds `group_instance_id`; static members (KIP-345).
 //! - 8: flexible encoding.
-//! - 10: the request has `topic_id` in place of `name`; the response has `topic_id` in place of `name`.
-//! - 4, 9: the same on the wire as the version before.
+//! - 9: KIP-848 groups; may answer STALE_MEMBER_EPOCH and GROUP_ID_NOT_FOUND.
+//! - 10: request and response have `topic_id` in place of `name`; topics by id.
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,16 +2,17 @@
 //!
 //! API key 9, versions 1-10.
 //!
-//! - 2: the request lets `topics` be null; the response adds `error_code`.
+//! - 2: the request lets `topics` be null; the response adds `error_code`; no topics named means all of them.
 //! - 3: the response adds `throttle_time_ms`.
+//! - 4: the broker answers first and throttles then (KIP-219).
 //! - 5: the response adds `committed_leader_epoch`.
 //! - 6: flexible encoding.
-//! - 7: the request adds `require_stable`.
+//! - 7: the request adds `require_stable`; may wait for open transactions: UNSTABLE_OFFSET_COMMIT (KIP-447).
 //! - 8: the request has `groups` in place of `group_id` and `topics`; the response has `groups` in place of
-//!   `topics` and `error_code`.
-//! - 9: the request adds `member_id` and `member_epoch`.
-//! - 10: the request has `topic_id` in place of `name`; the response has `topic_id` in place of `name`.
-//! - 4: the same on the wire as the version before.
+//!   `topics` and `error_code`; several groups at once (KIP-709).
+//! - 9: the request adds `member_id` and `member_epoch`; KIP-848 groups; may answer STALE_MEMBER_EPOCH and
+//!   UNKNOWN_MEMBER_ID.
+//! - 10: request and response have `topic_id` in place of `name`; topics by id; may answer UNKNOWN_TOPIC_ID.
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

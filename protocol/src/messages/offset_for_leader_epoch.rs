@@ -2,7 +2,7 @@
 //!
 //! API key 23, versions 2-4.
 //!
-//! - 3: the request adds `replica_id`.
+//! - 3: the request adds `replica_id`; an unnamed replica is -2, which may see beyond the high watermark.
 //! - 4: flexible encoding.
 
 use crate::{ErrorCode, Message, Str};

@@ -2,12 +2,20 @@
 //!
 //! API key 0, versions 3-13.
 //!
+//! - 3: the first here, with record batches of format v2. Versions 0 to 2 are advertised for librdkafka's sake
+//!   (KAFKA-18659) and refused.
+//! - 4: may answer KAFKA_STORAGE_ERROR.
 //! - 5: the response adds `log_start_offset`.
-//! - 8: the response adds `record_errors` and `error_message`.
+//! - 7: batches may be compressed with zstd (KIP-110).
+//! - 8: the response adds `record_errors` and `error_message`; names the records that were wrong (KIP-467).
 //! - 9: flexible encoding.
-//! - 10: the response adds `node_endpoints` and `current_leader`.
-//! - 13: the request has `topic_id` in place of `name`; the response has `topic_id` in place of `name`.
-//! - 4, 6, 7, 11, 12: the same on the wire as the version before.
+//! - 10: the response adds `node_endpoints` and `current_leader`; a new leader's address comes with the error
+//!   (KIP-951).
+//! - 11: may answer TRANSACTION_ABORTABLE (KIP-890).
+//! - 12: a producer of KIP-890's second kind may leave out AddPartitionsToTxn.
+//! - 13: request and response have `topic_id` in place of `name`; topics by id (KIP-516); may answer
+//!   UNKNOWN_TOPIC_ID.
+//! - 6: the same on the wire as the version before.
 
 use bytes::Bytes;
 

@@ -2,7 +2,7 @@
 //!
 //! API key 17, versions 0-1.
 //!
-//! - 1: the same on the wire as the version before.
+//! - 1: the exchange goes on in SaslAuthenticate.
 
 use crate::{ErrorCode, Message, Str};
 

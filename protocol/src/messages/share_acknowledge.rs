@@ -2,7 +2,8 @@
 //!
 //! API key 79, versions 1-2.
 //!
-//! - 2: the request adds `is_renew_ack`; the response adds `acquisition_lock_timeout_ms`.
+//! - 2: the request adds `is_renew_ack`; the response adds `acquisition_lock_timeout_ms`; a lock on records may be
+//!   renewed (KIP-1222).
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,7 +2,7 @@
 //!
 //! API key 78, versions 1-2.
 //!
-//! - 2: the request adds `share_acquire_mode` and `is_renew_ack`.
+//! - 2: the request adds `share_acquire_mode` and `is_renew_ack`; KIP-1206 and KIP-1222.
 
 use bytes::Bytes;
 

@@ -3,7 +3,7 @@
 //! API key 89, versions 0-1.
 //!
 //! - 1: the request adds `include_topology_description`; the response adds `topology_description`,
-//!   `topology_description_status` and `assignor_name`.
+//!   `topology_description_status` and `assignor_name`; KIP-1331 and KIP-1357.
 
 use crate::{ErrorCode, Message, Str};
 

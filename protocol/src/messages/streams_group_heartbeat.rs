@@ -3,7 +3,7 @@
 //! API key 88, versions 0-1.
 //!
 //! - 1: the response has `acceptable_recovery_lag` and `topology_description_required` in place of
-//!   `acceptable_recovery_lag_legacy`.
+//!   `acceptable_recovery_lag_legacy`; may answer the status MISSING_CLIENT_TAGS.
 
 use crate::{ErrorCode, Message, Str};
 

@@ -3,11 +3,10 @@
 //! API key 14, versions 0-5.
 //!
 //! - 1: the response adds `throttle_time_ms`.
-//! - 3: the request adds `group_instance_id`.
+//! - 2: the broker answers first and throttles then (KIP-219).
+//! - 3: the request adds `group_instance_id`; static members (KIP-345).
 //! - 4: flexible encoding.
-//! - 5: the request adds `protocol_type` and `protocol_name`; the response adds `protocol_type` and
-//!   `protocol_name`.
-//! - 2: the same on the wire as the version before.
+//! - 5: request and response add `protocol_type` and `protocol_name`; KIP-559.
 
 use bytes::Bytes;
 

@@ -2,10 +2,14 @@
 //!
 //! API key 28, versions 0-6.
 //!
+//! - 1: the broker answers first and throttles then (KIP-219).
 //! - 2: the request adds `committed_leader_epoch`.
-//! - 3: the request adds `generation_id_or_member_epoch`, `member_id` and `group_instance_id`; flexible encoding.
-//! - 6: the request has `topic_id` in place of `name`; the response has `topic_id` in place of `name`.
-//! - 1, 4, 5: the same on the wire as the version before.
+//! - 3: the request adds `generation_id_or_member_epoch`, `member_id` and `group_instance_id`; flexible encoding;
+//!   the member commits as itself; may answer ILLEGAL_GENERATION, FENCED_INSTANCE_ID and UNKNOWN_MEMBER_ID.
+//! - 4: may answer TRANSACTION_ABORTABLE (KIP-890).
+//! - 5: a producer of KIP-890's second kind may leave out AddOffsetsToTxn.
+//! - 6: request and response have `topic_id` in place of `name`; topics by id; may answer GROUP_ID_NOT_FOUND,
+//!   STALE_MEMBER_EPOCH and UNKNOWN_TOPIC_ID (KIP-1319).
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -3,7 +3,7 @@
 //! API key 57, versions 0-2.
 //!
 //! - 1: the request has `validate_only` and `upgrade_type` in place of `allow_downgrade`.
-//! - 2: the response drops `results`.
+//! - 2: the response drops `results`; one result for all features.
 
 use crate::{ErrorCode, Message, Str};
 

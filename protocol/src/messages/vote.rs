@@ -3,8 +3,8 @@
 //! API key 52, versions 0-2.
 //!
 //! - 1: the request adds `voter_id`, `replica_directory_id` and `voter_directory_id`; the response adds
-//!   `node_endpoints`.
-//! - 2: the request adds `pre_vote`.
+//!   `node_endpoints`; KIP-853.
+//! - 2: the request adds `pre_vote`; pre-votes (KIP-996).
 
 use crate::{ErrorCode, Message, Str, Uuid};
 

@@ -2,7 +2,7 @@
 //!
 //! API key 27, versions 1-2.
 //!
-//! - 2: the request adds `transaction_version`.
+//! - 2: the request adds `transaction_version`; KIP-1228.
 
 use crate::{ErrorCode, Message, Str};
 
