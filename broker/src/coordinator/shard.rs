@@ -39,6 +39,8 @@ struct Inner {
     next_token: u64,
     /// What was appended and is not committed yet, in the log's order.
     in_flight: VecDeque<InFlight>,
+    /// What the driver waits for, as it was told last.
+    told: Outlook,
     /// Topics that were deleted while the log was being read.
     deleted_while_loading: Vec<Str>,
 }
@@ -56,6 +58,7 @@ enum Committed {
 }
 
 /// What the driver is to wait for.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outlook {
     /// Monotonic milliseconds.
     pub(super) deadline_ms: Option<u64>,
@@ -77,6 +80,7 @@ impl LedShard {
             waiting: HashMap::new(),
             next_token: 0,
             in_flight: VecDeque::new(),
+            told: Outlook::default(),
             deleted_while_loading: Vec::new(),
         };
         Self { index, leader_epoch, log, settings, clock, inner: Mutex::new(inner), changed: Notify::new() }
@@ -203,14 +207,19 @@ impl LedShard {
 
     /// `None` when the shard is closed.
     pub(super) fn outlook(&self) -> Option<Outlook> {
-        let inner = self.inner.lock();
+        let mut inner = self.inner.lock();
         if matches!(inner.phase, Phase::Closed(_)) {
             return None;
         }
+        inner.told = self.look(&inner);
+        Some(inner.told)
+    }
+
+    fn look(&self, inner: &Inner) -> Outlook {
         let commit = inner.in_flight.front();
         let commit =
             commit.map(|first| (first.end_offset, first.appended_ms + self.settings.commit_timeout_ms));
-        Some(Outlook { deadline_ms: inner.machine.next_deadline_ms(), commit })
+        Outlook { deadline_ms: inner.machine.next_deadline_ms(), commit }
     }
 
     /// Deadlines have passed.
@@ -245,8 +254,6 @@ impl LedShard {
 
     /// Gives the answers, appends the records, and does so again for what follows from either.
     fn run(&self, inner: &mut Inner, effects: Effects) {
-        let deadline_before = inner.machine.next_deadline_ms();
-        let waited_before = !inner.in_flight.is_empty();
         let mut todo = VecDeque::from([effects]);
         loop {
             while let Some(effects) = todo.pop_front() {
@@ -262,11 +269,14 @@ impl LedShard {
                 None => break,
             }
         }
-        let sooner = match (deadline_before, inner.machine.next_deadline_ms()) {
-            (Some(before), Some(after)) => after < before,
-            (before, after) => before.is_none() && after.is_some(),
+        // The driver is woken only for what it would miss: a deadline that moved away, as with every heartbeat, is looked at when due.
+        let outlook = self.look(inner);
+        let sooner = match (inner.told.deadline_ms, outlook.deadline_ms) {
+            (Some(told), Some(now)) => now < told,
+            (told, now) => told.is_none() && now.is_some(),
         };
-        if sooner || (!waited_before && !inner.in_flight.is_empty()) {
+        if sooner || (inner.told.commit.is_none() && outlook.commit.is_some()) {
+            inner.told = outlook;
             self.changed.notify_one();
         }
     }

@@ -239,6 +239,8 @@ async fn a_log_that_refuses_is_told_to_the_client_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_fires_without_a_request() {
     let shard = lead(&Arc::new(MemoryLog::default()));
+    // The driver is long waiting for other things.
+    tokio::time::sleep(Duration::from_secs(60)).await;
     let began = tokio::time::Instant::now();
     let joined = join(&shard).await;
     assert!(matches!(joined, Ok(Response::Join(response)) if response.generation_id == 1));
