@@ -61,7 +61,7 @@ fn replay_piece(
 ) -> Result<i64, ErrorCode> {
     let mut next_offset = from;
     for batch in headrace_records::batches(piece) {
-        let batch = batch.map_err(corrupt)?;
+        let batch = batch.map_err(|error| corrupt(&error))?;
         if batch.next_offset() <= from {
             continue;
         }
@@ -82,9 +82,9 @@ fn replay_batch(
     open: &mut Open,
     loaded: &mut Loaded,
 ) -> Result<(), ErrorCode> {
-    let records = batch.records().map_err(corrupt)?;
+    let records = batch.records().map_err(|error| corrupt(&error))?;
     for record in records.iter() {
-        let record = record.map_err(corrupt)?;
+        let record = record.map_err(|error| corrupt(&error))?;
         if record.offset < from {
             continue;
         }
@@ -111,9 +111,9 @@ fn replay_batch(
 
 /// Offsets that were committed in a transaction count from its marker on.
 fn end_transaction(batch: &Batch, shard: &mut Shard, open: &mut Open) -> Result<(), ErrorCode> {
-    let records = batch.records().map_err(corrupt)?;
+    let records = batch.records().map_err(|error| corrupt(&error))?;
     for record in records.iter() {
-        let record = record.map_err(corrupt)?;
+        let record = record.map_err(|error| corrupt(&error))?;
         let Ok(ControlRecord::EndTxn(marker)) = ControlRecord::parse(record.key, record.value) else {
             continue;
         };
@@ -125,7 +125,7 @@ fn end_transaction(batch: &Batch, shard: &mut Shard, open: &mut Open) -> Result<
     Ok(())
 }
 
-fn corrupt(error: headrace_records::Error) -> ErrorCode {
+fn corrupt(error: &headrace_records::Error) -> ErrorCode {
     tracing::error!(%error, "a batch of __consumer_offsets cannot be read");
     ErrorCode::CORRUPT_MESSAGE
 }

@@ -259,9 +259,7 @@ impl LedShard {
             while let Some(effects) = todo.pop_front() {
                 inner.answer(effects.replies);
                 for write in effects.writes {
-                    if let Err((write, error)) = self.append(inner, write) {
-                        todo.push_back(inner.machine.failed(write, error, self.now()));
-                    }
+                    todo.push_back(self.append(inner, write));
                 }
             }
             match self.take_committed(inner) {
@@ -281,7 +279,8 @@ impl LedShard {
         }
     }
 
-    fn append(&self, inner: &mut Inner, write: Write) -> Result<(), (Write, ErrorCode)> {
+    /// Puts the records into the log; what follows at once, if the log refuses them.
+    fn append(&self, inner: &mut Inner, write: Write) -> Effects {
         let now = self.now();
         let appended = batch::encode(&write.records, self.settings.compression, now.wall_ms)
             .and_then(|batch| self.log.append(batch));
@@ -290,11 +289,11 @@ impl LedShard {
                 inner.machine.appended(&write);
                 let then = Committed::Write(write);
                 inner.in_flight.push_back(InFlight { end_offset, appended_ms: now.monotonic_ms, then });
-                Ok(())
+                Effects::default()
             }
             Err(error) => {
                 tracing::debug!(partition = self.index, %error, "the log refused records of a group");
-                Err((write, error))
+                inner.machine.failed(write, error, now)
             }
         }
     }
