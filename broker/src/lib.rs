@@ -1,1 +1,21 @@
-//! The broker: listeners, handlers, partitions, coordinators
+//! The broker: listeners, request handlers, partitions, coordinators.
+//!
+//! `net → handlers → coordinator → replica/metadata → log → state → protocol`: an arrow may import what is right of it, never back.
+//! [`run`] is the whole interface; clients speak Kafka's protocol with what it starts.
+
+mod admin;
+mod background;
+mod broker;
+pub mod clock;
+pub mod config;
+mod coordinator;
+mod handlers;
+mod identity;
+mod metrics;
+mod net;
+mod producer_ids;
+mod replica;
+mod server;
+
+pub use config::{ConfigError as OptionsError, Options};
+pub use server::{Error, run};

@@ -1,0 +1,164 @@
+//! The broker as its handlers see it: configuration, clock, metadata, replicas, coordinators, counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_state::metadata::Image;
+use headrace_state::metadata::configs::BrokerDefaults;
+use headrace_state::metadata::controller::{Context as ControllerContext, Limits};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::coordinator::GroupCoordinator;
+use crate::handlers::fetch::FetchSessions;
+use crate::handlers::topics::{self, OFFSETS_TOPIC};
+use crate::metrics::Metrics;
+use crate::net::ConnectionLimits;
+use crate::producer_ids::ProducerIds;
+use crate::replica::{DiskReads, LeadershipListener, Partition, ReplicaManager};
+
+/// Everything that is there once per broker.
+pub(crate) struct Broker {
+    pub(crate) config: Config,
+    pub(crate) cluster_id: Str,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started_ms: i64,
+    pub(crate) metadata: headrace_metadata::Handle,
+    /// The file's part of the configuration, as the controller functions want it.
+    pub(crate) defaults: Arc<BrokerDefaults>,
+    pub(crate) replicas: ReplicaManager,
+    pub(crate) disk_reads: Box<dyn DiskReads>,
+    pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) groups: GroupCoordinator,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) metrics: Metrics,
+    pub(crate) limits: Arc<ConnectionLimits>,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+/// Where the broker is between start and stop.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    pub(crate) epoch: AtomicI64,
+    pub(crate) ready: AtomicBool,
+    stopping: watch::Sender<bool>,
+    connections: AtomicU64,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            epoch: AtomicI64::new(-1),
+            ready: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
+            connections: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Resolves when the broker begins to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    pub(crate) async fn stopped(&mut self) {
+        // An error means that the broker is gone, which is a stop too.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+}
+
+impl Broker {
+    pub(crate) fn node_id(&self) -> i32 {
+        self.config.node_id
+    }
+
+    pub(crate) fn cluster_id(&self) -> Str {
+        self.cluster_id.clone()
+    }
+
+    /// The epoch of this broker's registration.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.lifecycle.epoch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn image(&self) -> Arc<Image> {
+        self.metadata.image()
+    }
+
+    /// Where a broker is reached by those who came by this listener.
+    pub(crate) fn endpoint(&self, image: &Image, node_id: i32, listener: &str) -> Option<(Str, i32)> {
+        let endpoint = image.broker(node_id)?.endpoint(listener)?;
+        Some((endpoint.host.clone(), i32::from(endpoint.port)))
+    }
+
+    pub(crate) fn next_connection_id(&self) -> u64 {
+        self.lifecycle.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.lifecycle.ready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.lifecycle.stopping.borrow()
+    }
+
+    pub(crate) fn stopping(&self) -> Stopping {
+        Stopping(self.lifecycle.stopping.subscribe())
+    }
+
+    /// Begins the stop: no new connections, idle ones close, whoever waits is answered.
+    pub(crate) fn begin_stop(&self) {
+        self.lifecycle.stopping.send_replace(true);
+        self.groups.shutdown();
+        self.replicas.wake_all();
+    }
+
+    /// What a controller function is given; enough ids for so many new topics.
+    pub(crate) fn controller_context(&self, topics: usize) -> ControllerContext {
+        ControllerContext {
+            seed: rand::random(),
+            topic_ids: (0..topics).map(|_| Uuid::from_random(rand::random())).collect(),
+            defaults: Arc::clone(&self.defaults),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Makes an internal topic if it is missing, and returns once its partitions are here.
+    pub(crate) async fn ensure_internal_topic(&self, name: &str) -> Result<(), ErrorCode> {
+        if self.image().topic(name).is_some() {
+            return Ok(());
+        }
+        match topics::create(self, vec![name.into()]).await.first() {
+            None => Ok(()),
+            Some((_, code)) => Err(*code),
+        }
+    }
+
+    pub(crate) fn group_counts(&self) -> Vec<(&'static str, usize)> {
+        self.groups.group_counts()
+    }
+}
+
+/// Tells the coordinators about the partitions they live on.
+pub(crate) struct Leadership(pub(crate) Arc<Broker>);
+
+impl LeadershipListener for Leadership {
+    fn on_elected(&self, partition: &Arc<Partition>, leader_epoch: i32) {
+        if partition.topic().as_str() == OFFSETS_TOPIC {
+            self.0.groups.on_elected(&self.0, partition, leader_epoch);
+        }
+    }
+
+    fn on_resigned(&self, partition: &Arc<Partition>) {
+        if partition.topic().as_str() == OFFSETS_TOPIC {
+            self.0.groups.on_resigned(partition.index());
+        }
+    }
+
+    fn on_topics_deleted(&self, topics: &[Str]) {
+        self.0.groups.on_topics_deleted(&self.0, topics);
+    }
+}

@@ -1,0 +1,448 @@
+//! One replica of one partition on this broker: its log, its role and its positions.
+//!
+//! The order of positions is log end ≥ flushed, log end ≥ high watermark ≥ last stable offset. All of them change under the log's lock and
+//! are mirrored in atomics, so that a fetch that finds nothing new takes no lock. The role changes under that lock too: who holds it
+//! sees one leader epoch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
+use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_state::metadata as image;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use super::waiters::FetchWaiters;
+use crate::clock::Clock;
+use crate::metrics::PartitionCounters;
+
+/// The epoch that stands for "not the leader".
+const NOT_LEADING: i32 = -1;
+
+/// What a topic's configuration says of its partitions.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) log: Arc<LogConfig>,
+    pub(crate) min_insync_replicas: usize,
+}
+
+/// Where records went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Appended {
+    pub(crate) base_offset: i64,
+    /// One past the last record.
+    pub(crate) end_offset: i64,
+    #[expect(dead_code, reason = "part of what a coordinator may ask of its append")]
+    pub(crate) log_append_time_ms: i64,
+}
+
+/// The lock-free view of a partition's positions.
+#[derive(Debug)]
+struct Positions {
+    log_start: AtomicI64,
+    log_end: AtomicI64,
+    high_watermark: AtomicI64,
+    last_stable: AtomicI64,
+}
+
+pub(crate) struct Partition {
+    topic: Str,
+    topic_id: Uuid,
+    index: i32,
+    node_id: i32,
+    clock: Arc<dyn Clock>,
+    log: Arc<Mutex<Log>>,
+    settings: ArcSwap<Settings>,
+    meta: ArcSwap<image::Partition>,
+    /// The leader epoch while this broker leads, else [`NOT_LEADING`].
+    leading: AtomicI32,
+    positions: Positions,
+    retired: AtomicBool,
+    pub(super) fetch_waiters: FetchWaiters,
+    commit: Notify,
+    pub(crate) counters: PartitionCounters,
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.topic, self.index)
+    }
+}
+
+/// What a new [`Partition`] is made of.
+pub(super) struct PartitionParts {
+    pub(super) topic: Str,
+    pub(super) topic_id: Uuid,
+    pub(super) node_id: i32,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) log: Arc<Mutex<Log>>,
+    pub(super) settings: Settings,
+    pub(super) meta: Arc<image::Partition>,
+    /// The high watermark as it was written down before the last stop.
+    pub(super) checkpointed_high_watermark: i64,
+}
+
+impl Partition {
+    pub(super) fn new(parts: PartitionParts) -> Self {
+        let (start, end) = {
+            let log = parts.log.lock();
+            (log.log_start_offset(), log.log_end_offset())
+        };
+        let high_watermark = parts.checkpointed_high_watermark.clamp(start, end);
+        Self {
+            topic: parts.topic.detached(),
+            topic_id: parts.topic_id,
+            index: parts.meta.index,
+            node_id: parts.node_id,
+            clock: parts.clock,
+            log: parts.log,
+            settings: ArcSwap::from_pointee(parts.settings),
+            meta: ArcSwap::new(parts.meta),
+            leading: AtomicI32::new(NOT_LEADING),
+            positions: Positions {
+                log_start: AtomicI64::new(start),
+                log_end: AtomicI64::new(end),
+                high_watermark: AtomicI64::new(high_watermark),
+                last_stable: AtomicI64::new(high_watermark),
+            },
+            retired: AtomicBool::new(false),
+            fetch_waiters: FetchWaiters::default(),
+            commit: Notify::new(),
+            counters: PartitionCounters::default(),
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &Str {
+        &self.topic
+    }
+
+    pub(crate) fn topic_id(&self) -> Uuid {
+        self.topic_id
+    }
+
+    pub(crate) fn index(&self) -> i32 {
+        self.index
+    }
+
+    pub(crate) fn is_leader(&self) -> bool {
+        self.leading.load(Ordering::Acquire) != NOT_LEADING
+    }
+
+    /// The newest leader epoch known, whoever leads.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.meta.load().leader_epoch
+    }
+
+    pub(crate) fn log_start_offset(&self) -> i64 {
+        self.positions.log_start.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn log_end_offset(&self) -> i64 {
+        self.positions.log_end.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn high_watermark(&self) -> i64 {
+        self.positions.high_watermark.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn last_stable_offset(&self) -> i64 {
+        self.positions.last_stable.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.log.lock().size_bytes()
+    }
+
+    /// Whether it was deleted; who holds on to it must look it up again.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_under_replicated(&self) -> bool {
+        let meta = self.meta.load();
+        self.is_leader() && meta.isr.len() < meta.replicas.len()
+    }
+
+    pub(crate) fn is_under_min_isr(&self) -> bool {
+        self.is_leader() && self.meta.load().isr.len() < self.settings.load().min_insync_replicas
+    }
+
+    pub(crate) fn log_config(&self) -> Arc<LogConfig> {
+        Arc::clone(&self.settings.load().log)
+    }
+
+    /// The log under its lock. Never hold it across an await (it is not `Send`, so the compiler agrees).
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock()
+    }
+
+    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads.
+    pub(crate) fn check_leader(&self, current_leader_epoch: i32) -> Result<(), ErrorCode> {
+        let leading = self.leading.load(Ordering::Acquire);
+        if leading == NOT_LEADING {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        match current_leader_epoch {
+            -1 => Ok(()),
+            epoch if epoch < leading => Err(ErrorCode::FENCED_LEADER_EPOCH),
+            epoch if epoch > leading => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a write that wants all replicas while too few are in sync.
+    pub(crate) fn check_min_isr(&self) -> Result<(), ErrorCode> {
+        let in_sync = self.meta.load().isr.len();
+        if in_sync < self.settings.load().min_insync_replicas {
+            Err(ErrorCode::NOT_ENOUGH_REPLICAS)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Appends checked batches as leader, all with one write. `None` for the epoch takes the one in force.
+    pub(crate) fn append(
+        &self,
+        batches: &[CheckedRecords],
+        leader_epoch: Option<i32>,
+        now_ms: i64,
+    ) -> Result<Vec<Result<AppendInfo, AppendError>>, ErrorCode> {
+        let (results, grown) = {
+            let mut log = self.log.lock();
+            let leading = self.leading.load(Ordering::Acquire);
+            if leading == NOT_LEADING || leader_epoch.is_some_and(|epoch| epoch != leading) {
+                return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+            }
+            let results = log.append(batches, leading, now_ms);
+            let grown = self.publish(&mut log);
+            (results, grown)
+        };
+        if self.settings.load().log.flush_messages != i64::MAX {
+            // Who sets flush.messages wants acknowledged to mean on disk, and accepts what that costs.
+            self.flush(now_ms, true);
+        }
+        if grown {
+            let bytes = results
+                .iter()
+                .flatten()
+                .filter(|info| !info.duplicate)
+                .map(|info| info.size_bytes as usize)
+                .sum();
+            self.fetch_waiters.grow(bytes);
+            self.commit.notify_waiters();
+        }
+        Ok(results)
+    }
+
+    /// Appends batches that the broker built itself.
+    pub(crate) fn append_internal(&self, batches: Bytes, leader_epoch: i32) -> Result<Appended, ErrorCode> {
+        self.check_min_isr()?;
+        let now_ms = self.clock.now_ms();
+        let refused = |error: &AppendError| {
+            tracing::warn!(partition = ?self, %error, "an internal append was refused");
+            ErrorCode(error.kafka_code())
+        };
+        let checked = CheckedRecords::check(batches, &self.log_config(), Origin::Coordinator, now_ms)
+            .map_err(|error| refused(&error))?;
+        let results = self.append(&[checked], Some(leader_epoch), now_ms)?;
+        match results.into_iter().next() {
+            Some(Ok(info)) => Ok(Appended {
+                base_offset: info.base_offset,
+                end_offset: info.last_offset + 1,
+                log_append_time_ms: info.log_append_time_ms,
+            }),
+            Some(Err(error)) => Err(refused(&error)),
+            None => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+        }
+    }
+
+    /// Waits until the high watermark has reached `end_offset`.
+    pub(crate) async fn committed(&self, end_offset: i64, leader_epoch: i32) -> Result<(), ErrorCode> {
+        loop {
+            let changed = self.commit.notified();
+            if self.leading.load(Ordering::Acquire) != leader_epoch {
+                return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+            }
+            if self.high_watermark() >= end_offset {
+                return Ok(());
+            }
+            changed.await;
+        }
+    }
+
+    /// Publishes the log's positions; says whether the high watermark moved. Called under the log's lock.
+    fn publish(&self, log: &mut Log) -> bool {
+        let end = log.log_end_offset();
+        let before = self.high_watermark();
+        let high_watermark = self.next_high_watermark(end).max(log.log_start_offset());
+        log.on_high_watermark(high_watermark);
+        self.positions.log_start.store(log.log_start_offset(), Ordering::Release);
+        self.positions.log_end.store(end, Ordering::Release);
+        self.positions.last_stable.store(log.last_stable_offset(high_watermark), Ordering::Release);
+        self.positions.high_watermark.store(high_watermark, Ordering::Release);
+        high_watermark != before
+    }
+
+    /// What every in-sync replica has. This broker's own log end is all there is to know while it is alone in the ISR; with
+    /// followers the watermark moves on what they fetched, and until then stays.
+    fn next_high_watermark(&self, log_end: i64) -> i64 {
+        let meta = self.meta.load();
+        let before = self.high_watermark().min(log_end);
+        let alone = meta.isr.iter().all(|replica| *replica == self.node_id);
+        if self.is_leader() && alone { log_end } else { before }
+    }
+
+    /// Reads for a client or a follower; no further than `upper_bound`.
+    pub(crate) fn plan_read(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        upper_bound: i64,
+        min_one_batch: bool,
+    ) -> Result<ReadPlan, ErrorCode> {
+        self.log.lock().plan_read(offset, max_bytes, upper_bound, min_one_batch).map_err(|error| {
+            let code = ErrorCode(error.kafka_code());
+            if code != ErrorCode::OFFSET_OUT_OF_RANGE {
+                tracing::error!(partition = ?self, offset, %error, "a read failed");
+            }
+            code
+        })
+    }
+
+    /// Whole batches from the one that contains `offset`, at least one, up to the log end. May read the disk.
+    pub(crate) fn read_local(&self, offset: i64, max_bytes: usize) -> Result<Vec<Bytes>, ErrorCode> {
+        match self.plan_read(offset, max_bytes, self.log_end_offset(), true)? {
+            ReadPlan::Hot(result) => Ok(vec![result.into_bytes()]),
+            ReadPlan::Cold(cold) => {
+                let result: ReadResult = cold.run().map_err(|error| ErrorCode(error.kafka_code()))?;
+                Ok(vec![result.into_bytes()])
+            }
+        }
+        .map(|parts| parts.into_iter().filter(|part| !part.is_empty()).collect())
+    }
+
+    /// The same off the reactor.
+    pub(crate) async fn read_for_load(
+        self: &Arc<Self>,
+        offset: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<Bytes>, ErrorCode> {
+        let partition = Arc::clone(self);
+        tokio::task::spawn_blocking(move || partition.read_local(offset, max_bytes))
+            .await
+            .unwrap_or(Err(ErrorCode::UNKNOWN_SERVER_ERROR))
+    }
+
+    /// Removes records before `offset` (or the high watermark, for -1), as DeleteRecords asks.
+    pub(crate) fn delete_records_before(&self, offset: i64) -> Result<i64, ErrorCode> {
+        let mut log = self.log.lock();
+        let high_watermark = self.high_watermark();
+        let offset = if offset == -1 { high_watermark } else { offset };
+        if offset < 0 || offset > high_watermark {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        let start = log.delete_records_before(offset, high_watermark).map_err(|error| {
+            tracing::error!(partition = ?self, %error, "records could not be deleted");
+            ErrorCode::KAFKA_STORAGE_ERROR
+        })?;
+        self.publish(&mut log);
+        Ok(start)
+    }
+
+    /// Retention and small upkeep. On the maintenance thread.
+    pub(crate) fn maintain(&self, now_ms: i64, retention: bool) {
+        let mut log = self.log.lock();
+        if let Err(error) = log.maintain(now_ms) {
+            tracing::error!(partition = ?self, %error, "the log's upkeep failed");
+        }
+        if retention {
+            match log.apply_retention(now_ms, self.high_watermark()) {
+                Ok(report) if report.segments_deleted > 0 => {
+                    tracing::info!(partition = ?self, segments = report.segments_deleted, "retention deleted segments");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::error!(partition = ?self, %error, "retention failed"),
+            }
+        }
+        self.publish(&mut log);
+    }
+
+    /// Forces the log to disk; the sync itself runs without the lock. Says whether there was anything to do.
+    pub(crate) fn flush(&self, now_ms: i64, only_if_due: bool) -> bool {
+        let job = {
+            let mut log = self.log.lock();
+            if only_if_due && !log.needs_flush(now_ms) {
+                return false;
+            }
+            log.begin_flush()
+        };
+        match job {
+            Ok(Some(job)) => {
+                let outcome = job.run();
+                if let Err(error) = self.log.lock().finish_flush(&job, outcome, now_ms) {
+                    tracing::error!(partition = ?self, %error, "the log could not be forced to disk");
+                }
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!(partition = ?self, %error, "the log could not be forced to disk");
+                false
+            }
+        }
+    }
+
+    /// Takes what the metadata says now; answers the epoch if this broker became leader with it.
+    pub(super) fn apply(&self, meta: &Arc<image::Partition>) -> RoleChange {
+        let mut log = self.log.lock();
+        let before = self.leading.load(Ordering::Acquire);
+        let after = if meta.leader == self.node_id { meta.leader_epoch } else { NOT_LEADING };
+        self.meta.store(Arc::clone(meta));
+        if after != NOT_LEADING && after != before && log.latest_epoch() != Some(after) {
+            let end = log.log_end_offset();
+            log.assign_epoch(after, end);
+        }
+        self.leading.store(after, Ordering::Release);
+        self.publish(&mut log);
+        drop(log);
+        if before == after {
+            return RoleChange::None;
+        }
+        self.fetch_waiters.wake_all();
+        self.commit.notify_waiters();
+        if after == NOT_LEADING { RoleChange::Resigned } else { RoleChange::Elected(after) }
+    }
+
+    pub(super) fn set_settings(&self, settings: Settings) {
+        self.log.lock().set_config(Arc::clone(&settings.log));
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// The replica is deleted: nobody leads it any more, and everyone who waits is told.
+    pub(super) fn retire(&self) -> bool {
+        let was_leading = {
+            let _log = self.log.lock();
+            self.retired.store(true, Ordering::Release);
+            self.leading.swap(NOT_LEADING, Ordering::AcqRel) != NOT_LEADING
+        };
+        self.fetch_waiters.wake_all();
+        self.commit.notify_waiters();
+        was_leading
+    }
+
+    /// Ends every wait, for a stop.
+    pub(super) fn wake_all(&self) {
+        self.fetch_waiters.wake_all();
+    }
+}
+
+/// What a metadata change meant for this broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoleChange {
+    None,
+    Elected(i32),
+    Resigned,
+}

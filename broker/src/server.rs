@@ -1,0 +1,407 @@
+//! Starting and stopping: ports first (a taken one is said before anything is opened), then the quorum, the logs, the registration, and last the
+//! clients. Stopping goes the other way.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use headrace_log::{DirsError, DirsOptions, LogConfig, LogDirs, RealDisk};
+use headrace_metadata::{Quorum, StartError, SubmitError};
+use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_state::metadata::configs::{BrokerDefaults, ConfigError};
+use headrace_state::metadata::controller::{self, RegisterBroker};
+use headrace_state::metadata::{Endpoint, Image};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use crate::background::Background;
+use crate::broker::{Broker, Leadership, Lifecycle};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ListenerConfig, Options, Source};
+use crate::coordinator::GroupCoordinator;
+use crate::handlers::fetch::FetchSessions;
+use crate::metrics::Metrics;
+use crate::net::{self, BoundListener, ConnectionLimits};
+use crate::producer_ids::ProducerIds;
+use crate::replica::{HelperThreads, LeadershipListener, ReplicaManager, ReplicaOptions, log_config};
+use crate::{admin, identity};
+
+/// Threads per io thread that read from disk or apply metadata; they end when idle.
+const HELPER_THREADS_MAX: usize = 4;
+const HELPER_IDLE: Duration = Duration::from_secs(2);
+/// The memory that the hot tails of all partitions share, in bytes.
+const TAIL_BUDGET_BYTES: usize = 64 * 1024 * 1024;
+/// How long a broker tries to register before it gives up.
+const REGISTER_TRIES: u32 = 30;
+const REGISTER_RETRY: Duration = Duration::from_millis(500);
+/// How often a stop looks whether the connections have ended.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// Why the broker could not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A port is taken, or an address is not this machine's.
+    #[error(
+        "cannot listen on {host}:{port} for {listener}: {source}; see `listeners` and `headrace.admin.listener`"
+    )]
+    Listen {
+        /// The listener's name.
+        listener: String,
+        /// Where it was to listen.
+        host: String,
+        /// Where it was to listen.
+        port: u16,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused a thread or a file.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A topic default in the configuration is not valid.
+    #[error("the configuration's defaults for topics are not valid: {0}")]
+    Defaults(#[from] ConfigError),
+    /// The quorum's directory cannot be used.
+    #[error(transparent)]
+    Quorum(#[from] StartError),
+    /// The log directories cannot be used.
+    #[error(transparent)]
+    Logs(#[from] DirsError),
+    /// The quorum did not take the registration.
+    #[error("the broker could not register with the metadata quorum: {0}")]
+    Register(String),
+    /// A start-up task panicked.
+    #[error("start-up failed: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// Runs a broker until `shutdown` resolves, then stops it cleanly.
+pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let started_ns = clock.monotonic_ns();
+    for key in &options.unknown_keys {
+        tracing::warn!(%key, "this configuration key means nothing to this broker and is ignored");
+    }
+    let listeners = options
+        .listeners
+        .iter()
+        .map(|listener| bind(&options.config, listener))
+        .collect::<Result<Vec<_>, _>>()?;
+    let admin = match &options.admin {
+        Some(address) => Some(admin::bind(address).map_err(|source| Error::Listen {
+            listener: "the admin port".to_owned(),
+            host: address.host.clone(),
+            port: address.port,
+            source,
+        })?),
+        None => None,
+    };
+    let io = IoThreads::start(options.config.headrace_io_threads)?;
+    let broker = start(&options, &listeners, &io, clock).await?;
+    let background = Background::start(&broker)
+        .map_err(|source| Error::Io { doing: "starting the background threads", source })?;
+    serve(&broker, listeners, admin, &io);
+    let elapsed_ms = (broker.clock.monotonic_ns() - started_ns) / 1_000_000;
+    tracing::info!(node = broker.node_id(), cluster = %broker.cluster_id, elapsed_ms, "the broker serves");
+    shutdown.await;
+    stop(&broker, background, io).await;
+    Ok(())
+}
+
+fn bind(config: &Config, listener: &ListenerConfig) -> Result<BoundListener, Error> {
+    net::bind(config, listener).map_err(|source| Error::Listen {
+        listener: listener.name.clone(),
+        host: listener.bind.host.clone(),
+        port: listener.bind.port,
+        source,
+    })
+}
+
+/// Opens the quorum and the logs, and registers.
+async fn start(
+    options: &Options,
+    listeners: &[BoundListener],
+    io: &IoThreads,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Broker>, Error> {
+    let config = &options.config;
+    let cluster_id: Str = identity::cluster_id(config)
+        .map_err(|source| Error::Io { doing: "reading meta.properties in log.dirs", source })?
+        .into();
+    let quorum = headrace_metadata::Options::single(config.node_id, cluster_id.clone(), metadata_dir(config));
+    let metadata = Quorum::start(quorum).await?;
+    let defaults = Arc::new(broker_defaults(config)?);
+    let (dirs, report) = {
+        let (config, cluster_id) = (config.clone(), cluster_id.clone());
+        let (image, defaults) = (metadata.image(), Arc::clone(&defaults));
+        let now_ms = clock.now_ms();
+        io.first()
+            .spawn_blocking(move || open_logs(&config, &cluster_id, &image, &defaults, now_ms))
+            .await??
+    };
+    let replicas = ReplicaManager::new(ReplicaOptions {
+        node_id: config.node_id,
+        clock: Arc::clone(&clock),
+        dirs,
+        defaults: Arc::clone(&defaults),
+        high_watermarks: report.high_watermarks,
+    });
+    let broker = Arc::new(Broker {
+        cluster_id,
+        started_ms: clock.now_ms(),
+        metadata,
+        defaults,
+        replicas,
+        disk_reads: Box::new(HelperThreads),
+        fetch_sessions: FetchSessions::new(config.max_incremental_fetch_session_cache_slots),
+        groups: GroupCoordinator::new(config, Arc::clone(&clock)),
+        producer_ids: ProducerIds::default(),
+        metrics: Metrics::default(),
+        limits: ConnectionLimits::new(config.max_connections, config.max_connections_per_ip),
+        lifecycle: Lifecycle::default(),
+        config: config.clone(),
+        clock,
+    });
+    register(&broker, listeners).await?;
+    let ready = watch_image(&broker, io.first());
+    // The first image is applied before clients come.
+    let _ = ready.await;
+    broker.replicas.delete_strays(&broker.image());
+    Ok(broker)
+}
+
+fn metadata_dir(config: &Config) -> PathBuf {
+    match (&config.metadata_log_dir, config.log_dirs.first()) {
+        (Some(dir), _) => PathBuf::from(dir),
+        (None, first) => PathBuf::from(first.map_or(".", String::as_str)).join("__cluster_metadata"),
+    }
+}
+
+/// What was set (not what is Kafka's default anyway), for the controller functions.
+fn broker_defaults(config: &Config) -> Result<BrokerDefaults, ConfigError> {
+    let set = config
+        .entries()
+        .filter(|(_, _, source)| *source == Source::Static)
+        .filter_map(|(key, value, _)| Some((Str::from_static(key.name), Str::from(value?))));
+    BrokerDefaults::new(config.node_id, set)
+}
+
+fn open_logs(
+    config: &Config,
+    cluster_id: &Str,
+    image: &Image,
+    defaults: &BrokerDefaults,
+    now_ms: i64,
+) -> Result<(LogDirs, headrace_log::OpenReport), DirsError> {
+    let options = DirsOptions {
+        dirs: config.log_dirs.iter().map(PathBuf::from).collect(),
+        cluster_id: cluster_id.to_string(),
+        node_id: config.node_id,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        tail_budget_bytes: TAIL_BUDGET_BYTES,
+    };
+    let config_for = |partition: &headrace_log::TopicPartition| -> LogConfig {
+        log_config(&image.topic_config(&partition.topic, defaults))
+    };
+    let (dirs, report) = LogDirs::open(RealDisk::shared(), options, &config_for, &mut rand::random, now_ms)?;
+    for (path, reason) in &report.failed {
+        tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
+    }
+    if report.recovered > 0 {
+        tracing::warn!(partitions = report.recovered, "the last stop was not clean: logs were recovered");
+    }
+    Ok((dirs, report))
+}
+
+/// Makes this process known to the cluster under a fresh incarnation.
+async fn register(broker: &Arc<Broker>, listeners: &[BoundListener]) -> Result<(), Error> {
+    let endpoints = listeners
+        .iter()
+        .map(|listener| Endpoint {
+            listener: listener.name.clone(),
+            host: listener.advertised.host.as_str().into(),
+            port: listener.advertised.port,
+            security_protocol: 0,
+        })
+        .collect();
+    let request = RegisterBroker {
+        id: broker.node_id(),
+        incarnation: Uuid::from_random(rand::random()),
+        endpoints,
+        rack: broker.config.broker_rack.as_deref().map(Str::from),
+        log_dirs: broker.replicas.dirs().dirs().iter().map(|dir| Uuid(dir.directory_id.0)).collect(),
+        fenced: false,
+        previous_alive: false,
+    };
+    let mut reason = String::new();
+    for _ in 0..REGISTER_TRIES {
+        let request = request.clone();
+        match broker.metadata.run(move |image| controller::register_broker(image, &request)).await {
+            Ok(Ok(epoch)) => {
+                broker.lifecycle.epoch.store(epoch, Ordering::Release);
+                return Ok(());
+            }
+            Ok(Err(code)) => return Err(Error::Register(describe(code))),
+            Err(error @ SubmitError::Stopped(_)) => return Err(Error::Register(error.to_string())),
+            Err(error) => reason = error.to_string(),
+        }
+        tokio::time::sleep(REGISTER_RETRY).await;
+    }
+    Err(Error::Register(reason))
+}
+
+fn describe(code: ErrorCode) -> String {
+    format!("{}: {}", code.name(), code.message())
+}
+
+/// Keeps this broker's partitions as the newest image says; the answer comes when the first image is applied.
+fn watch_image(broker: &Arc<Broker>, io: &Handle) -> oneshot::Receiver<()> {
+    let (first, ready) = oneshot::channel();
+    let broker = Arc::clone(broker);
+    io.spawn(async move {
+        let mut first = Some(first);
+        let mut images = broker.metadata.watch();
+        let mut stopping = broker.stopping();
+        let leadership: Arc<dyn LeadershipListener> = Arc::new(Leadership(Arc::clone(&broker)));
+        let mut before = Arc::new(Image::empty());
+        loop {
+            let image = images.borrow_and_update().clone();
+            let applying = {
+                let (broker, leadership) = (Arc::clone(&broker), Arc::clone(&leadership));
+                let (before, image) = (Arc::clone(&before), Arc::clone(&image));
+                // Making and deleting directories blocks.
+                tokio::task::spawn_blocking(move || broker.replicas.apply(&before, &image, &*leadership))
+            };
+            if let Err(error) = applying.await {
+                tracing::error!(%error, "a metadata change could not be applied");
+            }
+            before = image;
+            drop(first.take().map(|first| first.send(())));
+            tokio::select! {
+                changed = images.changed() => if changed.is_err() { return },
+                () = stopping.stopped() => return,
+            }
+        }
+    });
+    ready
+}
+
+/// Lets clients in.
+fn serve(
+    broker: &Arc<Broker>,
+    listeners: Vec<BoundListener>,
+    admin: Option<std::net::TcpListener>,
+    io: &IoThreads,
+) {
+    let next = Arc::new(AtomicUsize::new(0));
+    for listener in listeners {
+        let (name, address) = (listener.name.clone(), listener.local);
+        tracing::info!(listener = %name, %address, advertised = %format!("{}:{}", listener.advertised.host, listener.advertised.port), "listening");
+        io.first().spawn(net::accept_loop(
+            Arc::clone(broker),
+            listener,
+            Arc::clone(&io.handles),
+            Arc::clone(&next),
+        ));
+    }
+    if let Some(listener) = admin {
+        io.first().spawn(admin::serve(Arc::clone(broker), listener));
+    }
+    broker.lifecycle.ready.store(true, Ordering::Release);
+}
+
+/// Answers who waits, drains, forces everything to disk, marks the stop as clean.
+async fn stop(broker: &Arc<Broker>, background: Background, io: IoThreads) {
+    tracing::info!("stopping");
+    broker.begin_stop();
+    let grace = Duration::from_millis(broker.config.headrace_shutdown_grace_ms.unsigned_abs());
+    let drained = async {
+        while broker.metrics.connections.get() > 0 {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+    };
+    if tokio::time::timeout(grace, drained).await.is_err() {
+        tracing::warn!("connections were still busy when the time for stopping was over");
+    }
+    let io_first = io.first().clone();
+    let closing = {
+        let broker = Arc::clone(broker);
+        io_first.spawn_blocking(move || {
+            background.stop();
+            let now_ms = broker.clock.now_ms();
+            broker.replicas.dirs().shutdown(&broker.replicas.high_watermarks(), now_ms)
+        })
+    };
+    match closing.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the logs could not be closed cleanly; the next start will recover them")
+        }
+        Err(error) => tracing::error!(%error, "closing the logs failed"),
+    }
+    broker.metadata.shutdown().await;
+    io.stop();
+    tracing::info!("stopped");
+}
+
+/// The threads that serve connections, each with a runtime of its own.
+struct IoThreads {
+    handles: Arc<[Handle]>,
+    threads: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl IoThreads {
+    fn start(configured: i32) -> Result<Self, Error> {
+        let count = match usize::try_from(configured) {
+            Ok(count) if count > 0 => count,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let failed = |source| Error::Io { doing: "starting an io thread", source };
+        let mut handles = Vec::new();
+        let mut threads = Vec::new();
+        for at in 0..count {
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(HELPER_THREADS_MAX)
+                .thread_keep_alive(HELPER_IDLE)
+                .thread_name("headrace-help")
+                .build()
+                .map_err(failed)?;
+            handles.push(runtime.handle().clone());
+            let (stop, stopped) = oneshot::channel::<()>();
+            let thread = std::thread::Builder::new()
+                .name(format!("headrace-io-{at}"))
+                .spawn(move || {
+                    // An error means that the broker is gone, which ends the thread too.
+                    let _ = runtime.block_on(stopped);
+                    runtime.shutdown_background();
+                })
+                .map_err(failed)?;
+            threads.push((stop, thread));
+        }
+        Ok(Self { handles: handles.into(), threads })
+    }
+
+    /// The one that also accepts, serves the admin port and follows the metadata.
+    fn first(&self) -> &Handle {
+        &self.handles[0]
+    }
+
+    fn stop(self) {
+        let (stops, threads): (Vec<_>, Vec<_>) = self.threads.into_iter().unzip();
+        drop(stops);
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("an io thread panicked");
+            }
+        }
+    }
+}
