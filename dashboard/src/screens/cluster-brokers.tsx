@@ -38,7 +38,7 @@ const COLUMNS = column.columns([
     cell: ({ row: { original: broker } }) => (
       <>
         <Status state={broker.state} />
-        {trouble(broker) && <span className="block text-xs text-warn">{trouble(broker)}</span>}
+        {trouble(broker) && <span className="block whitespace-nowrap text-xs text-warn">{trouble(broker)}</span>}
       </>
     ),
   }),
@@ -75,12 +75,12 @@ const COLUMNS = column.columns([
   column.accessor("partitions", {
     header: "Partitions",
     meta: { numeric: true, hideBelow: "sm" },
-    cell: ({ row: { original: broker } }) => <Figure broker={broker}>{`${formatInteger(broker.partitions)}`}</Figure>,
-  }),
-  column.accessor("leaders", {
-    header: "Leads",
-    meta: { numeric: true, hideBelow: "lg" },
-    cell: ({ row: { original: broker } }) => <Figure broker={broker}>{formatInteger(broker.leaders)}</Figure>,
+    cell: ({ row: { original: broker } }) => (
+      <>
+        <Figure broker={broker}>{formatInteger(broker.partitions)}</Figure>
+        {broker.leaders !== null && broker.leaders !== undefined && <span className="num block text-xs text-ink-3">leads {formatInteger(broker.leaders)}</span>}
+      </>
+    ),
   }),
   column.accessor("cpu_cores_used", {
     header: "CPU cores",

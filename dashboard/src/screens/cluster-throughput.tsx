@@ -39,10 +39,11 @@ export function ClusterThroughput() {
             from="/clusters/$cluster/throughput"
             to="."
             search={{ window: seconds === WINDOW_DEFAULT_SECONDS ? undefined : seconds }}
-            aria-current={seconds === windowSeconds ? "true" : undefined}
-            className="rounded-md px-2.5 py-1 text-ink-2 hover:bg-raised aria-[current=true]:bg-accent-soft aria-[current=true]:font-medium aria-[current=true]:text-accent-strong"
+            data-current={seconds === windowSeconds || undefined}
+            className="rounded-md px-2.5 py-1 text-ink-2 hover:bg-raised data-current:bg-accent-soft data-current:font-medium data-current:text-accent-strong"
           >
             {label}
+            {seconds === windowSeconds && <span className="sr-only"> (shown)</span>}
           </Link>
         ))}
         <span className="ml-auto text-xs text-ink-3 max-sm:hidden">per broker, as reported by its agent</span>

@@ -80,11 +80,11 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, emp
                   <th
                     key={header.id}
                     scope="col"
-                    className={`caption h-8 whitespace-nowrap px-4 ${cellClass(header.column.columnDef.meta)}`}
+                    className={`caption h-8 whitespace-nowrap px-3 first:pl-4 last:pr-4 ${cellClass(header.column.columnDef.meta)}`}
                     {...(order && { "aria-sort": order === "asc" ? "ascending" : "descending" })}
                   >
                     {header.column.getCanSort() && rows ? (
-                      <button type="button" onClick={header.column.getToggleSortingHandler()} className="group inline-flex items-center gap-1 hover:text-ink">
+                      <button type="button" onClick={header.column.getToggleSortingHandler()} className={`group inline-flex items-center gap-1 hover:text-ink ${header.column.columnDef.meta?.numeric ? "flex-row-reverse" : ""}`}>
                         <table.FlexRender header={header} />
                         <Icon
                           name={order === "asc" ? "up" : order === "desc" ? "down" : "sort"}
@@ -105,7 +105,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, emp
             ? shown.map((row) => (
                 <tr key={row.id} className="border-b border-line last:border-0 hover:bg-raised/60">
                   {row.getAllCells().map((cell) => (
-                    <td key={cell.id} className={`h-10 px-4 py-1.5 align-middle ${cellClass(cell.column.columnDef.meta)}`}>
+                    <td key={cell.id} className={`h-10 px-3 py-1.5 first:pl-4 last:pr-4 align-middle ${cellClass(cell.column.columnDef.meta)}`}>
                       <table.FlexRender cell={cell} />
                     </td>
                   ))}
@@ -114,7 +114,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, emp
             : Array.from({ length: SKELETON_ROWS }, (_, row) => (
                 <tr key={row} className="border-b border-line last:border-0">
                   {table.getAllLeafColumns().map((column) => (
-                    <td key={column.id} className={`h-10 px-4 ${cellClass(column.columnDef.meta)}`}>
+                    <td key={column.id} className={`h-10 px-3 first:pl-4 last:pr-4 ${cellClass(column.columnDef.meta)}`}>
                       <Skeleton className="w-3/5 min-w-8" />
                     </td>
                   ))}

@@ -76,7 +76,10 @@ function optionsFor(element: HTMLElement, props: LineChartProps): uPlot.Options 
       {},
       ...props.labels.map((label, index) => {
         const stroke = resolved(element, seriesColor(index));
-        return { label, stroke, width: 1.75, spanGaps: false, points: { show: false } } satisfies uPlot.Series;
+        // A lone line gets a body; several would only cover each other.
+        const fill = resolved(element, `color-mix(in oklab, ${seriesColor(index)} 10%, transparent)`);
+        const alone = props.labels.length === 1;
+        return { label, stroke, ...(alone && { fill }), width: 1.75, spanGaps: false, points: { show: false } } satisfies uPlot.Series;
       }),
     ],
   };

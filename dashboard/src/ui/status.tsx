@@ -48,7 +48,7 @@ function Shape({ tone }: { tone: Tone }) {
 export function Status({ state, as }: { state: string; as?: "operation" | undefined }) {
   const tone = as === "operation" && state === "running" ? "busy" : (TONES[state] ?? "unknown");
   return (
-    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap font-medium ${TEXT[tone]}`}>
+    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap align-middle font-medium ${TEXT[tone]}`}>
       <Shape tone={tone} />
       <span>{state}</span>
     </span>
