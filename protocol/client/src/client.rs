@@ -109,7 +109,8 @@ impl Client {
         Ok(self.cluster())
     }
 
-    /// Brokers and topics: all of them for `None`. Topics are never created by asking.
+    /// Brokers and topics: all of them for `None`. Topics are never created by asking, which takes a broker that knows
+    /// version 4 of the request (Kafka 0.11).
     pub async fn metadata(&self, topics: Option<&[&str]>) -> Result<MetadataResponse, Error> {
         let topics = topics.map(|names| {
             let named =
