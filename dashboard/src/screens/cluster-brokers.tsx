@@ -32,7 +32,19 @@ function trouble(broker: Broker): string | null {
 }
 
 const COLUMNS = column.columns([
-  column.accessor("id", { header: "Broker", cell: ({ getValue }) => <span className="num font-medium">{getValue()}</span> }),
+  column.accessor("id", {
+    header: "Broker",
+    cell: ({ row: { original: broker } }) => (
+      <>
+        <span className="num font-medium">{broker.id}</span>
+        {broker.host && (
+          <code className="block text-2xs text-ink-3">
+            {broker.host}:{broker.port}
+          </code>
+        )}
+      </>
+    ),
+  }),
   column.accessor("state", {
     header: "Health",
     cell: ({ row: { original: broker } }) => (
@@ -50,12 +62,6 @@ const COLUMNS = column.columns([
       ) : (
         <span className="num whitespace-nowrap">{formatAge(broker.report_age_ms)}{broker.report_age_ms >= 1_000 && " ago"}</span>
       ),
-  }),
-  column.accessor("host", {
-    header: "Address",
-    meta: { hideBelow: "md" },
-    cell: ({ row: { original: broker } }) =>
-      broker.host ? <code className="text-xs">{broker.host}:{broker.port}</code> : <span className="text-ink-3">{NOT_KNOWN}</span>,
   }),
   column.accessor("bytes_in_per_second", {
     header: "In",

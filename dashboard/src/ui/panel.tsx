@@ -30,7 +30,7 @@ export function Panel({ title, note, actions, children, flush = false, className
 
 /** Names and values, in as many columns as fit. */
 export function Facts({ children }: { children: ReactNode }) {
-  return <dl className="grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-x-6 gap-y-4">{children}</dl>;
+  return <dl className="grid grid-cols-[repeat(auto-fill,minmax(8rem,1fr))] gap-x-6 gap-y-4">{children}</dl>;
 }
 
 export function Fact({ name, children, wide = false }: { name: string; children: ReactNode; wide?: boolean }) {
