@@ -1,0 +1,141 @@
+//! openraft's log storage over the journal: entries since the last snapshot are also in memory, so that reading is
+//! never a disk read and a restart reads the files once.
+//!
+//! Memory is bounded by the snapshot policy: entries are purged once a snapshot stands for them.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::path::Path;
+use std::sync::Arc;
+
+use openraft::entry::RaftEntry as _;
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader};
+use parking_lot::Mutex;
+
+use crate::types::{Entry, LogId, TypeConfig, Vote};
+use crate::wal::{self, HardState, Op, WalError, WalWriter};
+
+#[derive(Default)]
+struct Cache {
+    state: HardState,
+    entries: VecDeque<Entry>,
+}
+
+/// The log and vote of one voter.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    cache: Arc<Mutex<Cache>>,
+    writer: WalWriter,
+}
+
+impl LogStore {
+    /// Opens the journal in `dir`, which must exist. Blocks on disk reads.
+    pub(crate) fn open(dir: &Path) -> Result<Self, WalError> {
+        let mut recovered = wal::open(dir)?;
+        let writer = WalWriter::spawn(dir.to_path_buf(), &mut recovered)?;
+        let cache = Cache { state: recovered.state, entries: recovered.entries };
+        Ok(Self { cache: Arc::new(Mutex::new(cache)), writer })
+    }
+
+    /// Makes everything durable and closes the files. Later writes fail.
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+impl Cache {
+    /// Where in `entries` the entry with `index` is, if it is or is yet to come.
+    fn position(&self, index: u64) -> usize {
+        let first = self.entries.front().map_or(0, Entry::index);
+        usize::try_from(index.saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())
+    }
+}
+
+impl RaftLogReader<TypeConfig> for LogStore {
+    async fn try_get_log_entries<RB>(&mut self, range: RB) -> io::Result<Vec<Entry>>
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let start = match range.start_bound() {
+            Bound::Included(&index) => index,
+            Bound::Excluded(&index) => index.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&index) => index.saturating_add(1),
+            Bound::Excluded(&index) => index,
+            Bound::Unbounded => u64::MAX,
+        };
+        let cache = self.cache.lock();
+        let (from, to) = (cache.position(start), cache.position(end));
+        Ok(cache.entries.range(from..to.max(from)).cloned().collect())
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        Ok(self.cache.lock().state.vote)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
+        let cache = self.cache.lock();
+        let last_purged_log_id = cache.state.purged;
+        let last_log_id = cache.entries.back().map(Entry::log_id).or(last_purged_log_id);
+        Ok(LogState { last_purged_log_id, last_log_id })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        self.writer.write(Op::Vote(*vote)).await?;
+        self.cache.lock().state.vote = Some(*vote);
+        Ok(())
+    }
+
+    /// Not synced by itself: an older value is safe, and the next append carries it to disk.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        self.cache.lock().state.committed = committed;
+        self.writer.write_lazily(Op::Committed(committed)).await
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        Ok(self.cache.lock().state.committed)
+    }
+
+    async fn append<I>(&mut self, entries: I, done: IOFlushed<TypeConfig>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        self.cache.lock().entries.extend(entries.iter().cloned());
+        self.writer.append(entries, done).await
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let from_index = last.map_or(0, |log_id| log_id.index + 1);
+        {
+            let mut cache = self.cache.lock();
+            let keep = cache.position(from_index);
+            cache.entries.truncate(keep);
+        }
+        self.writer.write(Op::Truncate { from_index }).await
+    }
+
+    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        {
+            let mut cache = self.cache.lock();
+            let gone = cache.position(upto.index.saturating_add(1));
+            cache.entries.drain(..gone);
+            cache.state.purged = Some(upto);
+        }
+        self.writer.write(Op::Purge(upto)).await
+    }
+}

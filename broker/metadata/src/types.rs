@@ -1,0 +1,79 @@
+//! What openraft is told about us: the types of a node, an entry's payload and an answer.
+//!
+//! The payload of an entry is opaque bytes here (a list of metadata records in their own versioned encoding), so that
+//! the log can be read, sent and stored by code that does not know every record in it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use openraft::RaftTypeConfig;
+use openraft::vote::RaftLeaderId;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+openraft::declare_raft_types!(
+    /// The openraft types of the metadata quorum.
+    pub(crate) TypeConfig:
+        D = Command,
+        R = (),
+        NodeId = u64,
+        Node = openraft::BasicNode,
+        AsyncRuntime = openraft_runtime::TokioRuntime,
+);
+
+/// openraft's own tokio runtime, under the one path it is exported by.
+mod openraft_runtime {
+    #[expect(
+        deprecated,
+        reason = "the replacement path is a crate of its own, which would be one more dependency"
+    )]
+    pub(crate) use openraft::impls::TokioRuntime;
+}
+
+type Node = <TypeConfig as RaftTypeConfig>::Node;
+pub(crate) type Leader = <<TypeConfig as RaftTypeConfig>::LeaderId as RaftLeaderId>::Committed;
+pub(crate) type Entry = <TypeConfig as RaftTypeConfig>::Entry;
+pub(crate) type Vote = <TypeConfig as RaftTypeConfig>::Vote;
+pub(crate) type LogId = openraft::LogId<Leader>;
+pub(crate) type StoredMembership = openraft::StoredMembership<Leader, u64, Node>;
+pub(crate) type SnapshotMeta = openraft::storage::SnapshotMeta<Leader, u64, Node>;
+pub(crate) type Snapshot = openraft::storage::Snapshot<Leader, u64, Node, Bytes>;
+pub(crate) type Raft = openraft::Raft<TypeConfig, crate::state_machine::StateMachine>;
+
+/// One entry's payload: encoded metadata records that take effect together.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Command(pub(crate) Bytes);
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Command({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl Visitor<'_> for BytesVisitor {
+            type Value = Command;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the bytes of a metadata command")
+            }
+            fn visit_bytes<E: de::Error>(self, v: &[u8]) -> Result<Command, E> {
+                Ok(Command(Bytes::copy_from_slice(v)))
+            }
+        }
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
+}

@@ -1,0 +1,263 @@
+//! The thread that owns the journal's files: it takes jobs in order, writes what has queued up as one batch, syncs
+//! once, and then tells each job's owner.
+//!
+//! fsync blocks for milliseconds; here it blocks nobody but this thread. After a failed write or sync nothing more
+//! is written: what the disk holds is unknown then (fsync reports an error once and forgets it), so the node stops
+//! and reads the journal again when it is restarted.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use openraft::entry::RaftEntry as _;
+use openraft::storage::IOFlushed;
+use tokio::sync::{mpsc, oneshot};
+
+use super::frame::{self, HEADER_BYTES};
+use super::recover::{Recovered, SegmentInfo, io_error, segment_path, sync_dir};
+use super::{FORMAT_VERSION, HardState, Op, SEGMENT_BYTES, WalError};
+use crate::types::{Entry, TypeConfig};
+
+/// Jobs that may wait before the one who asks has to wait too.
+const JOBS_MAX: usize = 1024;
+/// Jobs that are written under one sync.
+const JOBS_PER_SYNC_MAX: usize = 256;
+/// A batch is closed once its body is larger; several batches may go out in one write.
+const BATCH_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Work for the journal.
+pub(crate) enum Job {
+    /// `done` is told after the entries are on disk.
+    Append { entries: Vec<Entry>, done: IOFlushed<TypeConfig> },
+    /// `done` is told after the operation is on disk.
+    Write { op: Op, done: oneshot::Sender<io::Result<()>> },
+    /// Nobody waits for it; it is on disk with the next operation that somebody waits for.
+    Lazy(Op),
+    /// Everything before is on disk and the files are closed when `done` is told.
+    Close { done: oneshot::Sender<()> },
+}
+
+/// The sending side.
+#[derive(Clone)]
+pub(crate) struct WalWriter {
+    jobs: mpsc::Sender<Job>,
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the metadata journal is closed")
+}
+
+impl WalWriter {
+    /// Starts the thread. `recovered` gives the place to go on from.
+    pub(crate) fn spawn(dir: PathBuf, recovered: &mut Recovered) -> Result<Self, WalError> {
+        let mut files = Files {
+            dir,
+            state: recovered.state.clone(),
+            closed: std::mem::take(&mut recovered.closed),
+            active: recovered.active.take().map(|(info, file, len)| Active {
+                info,
+                file,
+                len,
+                synced_len: len,
+            }),
+            buffer: Vec::new(),
+        };
+        if files.active.is_none() {
+            let number = files.closed.last().map_or(0, |last| last.number + 1);
+            let active = files.create_segment(number)?;
+            files.active = Some(active);
+        }
+        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let dir = files.dir.clone();
+        std::thread::Builder::new()
+            .name("metadata-journal".into())
+            .spawn(move || run(files, queue))
+            .map_err(io_error("start the journal's thread for", &dir))?;
+        Ok(Self { jobs })
+    }
+
+    pub(crate) async fn append(&self, entries: Vec<Entry>, done: IOFlushed<TypeConfig>) -> io::Result<()> {
+        self.jobs.send(Job::Append { entries, done }).await.map_err(|_| closed())
+    }
+
+    /// Writes `op` and waits until it is on disk.
+    pub(crate) async fn write(&self, op: Op) -> io::Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(Job::Write { op, done }).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub(crate) async fn write_lazily(&self, op: Op) -> io::Result<()> {
+        self.jobs.send(Job::Lazy(op)).await.map_err(|_| closed())
+    }
+
+    /// Waits until everything is on disk and the thread has let go of its files.
+    pub(crate) async fn close(&self) {
+        let (done, answer) = oneshot::channel();
+        if self.jobs.send(Job::Close { done }).await.is_ok() {
+            // The sender is gone only when the thread is: closed either way.
+            let _ = answer.await;
+        }
+    }
+}
+
+struct Active {
+    info: SegmentInfo,
+    file: File,
+    len: u64,
+    synced_len: u64,
+}
+
+struct Files {
+    dir: PathBuf,
+    state: HardState,
+    closed: Vec<SegmentInfo>,
+    active: Option<Active>,
+    /// Reused between writes.
+    buffer: Vec<u8>,
+}
+
+/// Who is to be told once a batch is on disk.
+enum Waiter {
+    Flushed(IOFlushed<TypeConfig>),
+    Written(oneshot::Sender<io::Result<()>>),
+}
+
+impl Waiter {
+    fn tell(self, result: Result<(), &io::Error>) {
+        let result = result.map_err(|e| io::Error::new(e.kind(), e.to_string()));
+        match self {
+            Self::Flushed(done) => done.io_completed(result),
+            // Whoever asked may have stopped waiting.
+            Self::Written(done) => drop(done.send(result)),
+        }
+    }
+}
+
+fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
+    let mut failed: Option<io::Error> = None;
+    while let Some(first) = queue.blocking_recv() {
+        let (mut ops, mut waiters, mut close) = (Vec::new(), Vec::new(), None);
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Append { entries, done } => {
+                    ops.extend(entries.into_iter().map(Op::Append));
+                    waiters.push(Waiter::Flushed(done));
+                }
+                Job::Write { op, done } => {
+                    ops.push(op);
+                    waiters.push(Waiter::Written(done));
+                }
+                Job::Lazy(op) => ops.push(op),
+                Job::Close { done } => close = Some(done),
+            }
+            next = if close.is_some() || waiters.len() >= JOBS_PER_SYNC_MAX {
+                None
+            } else {
+                queue.try_recv().ok()
+            };
+        }
+        if failed.is_none() {
+            let sync = !waiters.is_empty() || close.is_some();
+            failed = files.write(&ops, sync).err();
+            if let Some(error) = &failed {
+                tracing::error!(%error, dir = %files.dir.display(), "the metadata journal cannot be written: this node stops");
+            }
+        }
+        for waiter in waiters {
+            waiter.tell(failed.as_ref().map_or(Ok(()), Err));
+        }
+        if let Some(done) = close {
+            drop(files);
+            // The one who closes may have given up waiting.
+            let _ = done.send(());
+            return;
+        }
+    }
+}
+
+impl Files {
+    /// Writes operations and, if asked, makes them durable. Closes a full segment and deletes those without use.
+    fn write(&mut self, ops: &[Op], sync: bool) -> io::Result<()> {
+        if !ops.is_empty() {
+            self.append(ops)?;
+        }
+        if !sync {
+            return Ok(());
+        }
+        let active = self.active.as_mut().ok_or_else(closed)?;
+        if active.synced_len < active.len {
+            active.file.sync_data()?;
+            active.synced_len = active.len;
+        }
+        if active.len > SEGMENT_BYTES {
+            self.roll()?;
+        }
+        self.delete_purged()
+    }
+
+    fn append(&mut self, ops: &[Op]) -> io::Result<()> {
+        let active = self.active.as_mut().ok_or_else(closed)?;
+        self.buffer.clear();
+        let mut body = Vec::new();
+        for (position, op) in ops.iter().enumerate() {
+            frame::push_op(op, &mut body).map_err(io::Error::other)?;
+            if body.len() >= BATCH_BODY_BYTES || position + 1 == ops.len() {
+                frame::encode(&body, active.synced_len, &mut self.buffer);
+                body.clear();
+            }
+            match op {
+                Op::Append(entry) => active.info.max_index = active.info.max_index.max(Some(entry.index())),
+                Op::Vote(vote) => self.state.vote = Some(*vote),
+                Op::Committed(committed) => self.state.committed = *committed,
+                Op::Purge(log_id) => self.state.purged = Some(*log_id),
+                Op::Head { .. } | Op::Truncate { .. } => {}
+            }
+        }
+        active.file.write_all(&self.buffer)?;
+        active.len += self.buffer.len() as u64;
+        // One huge command must not keep its memory for good.
+        self.buffer.shrink_to(BATCH_BODY_BYTES + HEADER_BYTES);
+        Ok(())
+    }
+
+    fn create_segment(&self, number: u64) -> Result<Active, WalError> {
+        let path = segment_path(&self.dir, number);
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).open(&path).map_err(io_error("create", &path))?;
+        let mut body = Vec::new();
+        let head = Op::Head { format: FORMAT_VERSION, segment: number, state: self.state.clone() };
+        frame::push_op(&head, &mut body)
+            .map_err(io::Error::other)
+            .map_err(io_error("encode the head of", &path))?;
+        let mut bytes = Vec::new();
+        frame::encode(&body, 0, &mut bytes);
+        file.write_all(&bytes).map_err(io_error("write", &path))?;
+        file.sync_all().map_err(io_error("sync", &path))?;
+        sync_dir(&self.dir).map_err(io_error("sync", &self.dir))?;
+        let len = bytes.len() as u64;
+        Ok(Active { info: SegmentInfo { number, path, max_index: None }, file, len, synced_len: len })
+    }
+
+    /// Begins a new segment; the old one is all on disk.
+    fn roll(&mut self) -> io::Result<()> {
+        let number = self.active.as_ref().map_or(0, |active| active.info.number + 1);
+        let new = self.create_segment(number).map_err(io::Error::other)?;
+        if let Some(old) = self.active.replace(new) {
+            self.closed.push(old.info);
+        }
+        Ok(())
+    }
+
+    /// Deletes closed segments from the oldest on, as long as a snapshot stands for all that is in them.
+    fn delete_purged(&mut self) -> io::Result<()> {
+        let purged = self.state.purged.map(|log_id| log_id.index);
+        let keep =
+            self.closed.iter().position(|segment| segment.max_index > purged).unwrap_or(self.closed.len());
+        for segment in self.closed.drain(..keep) {
+            fs::remove_file(&segment.path)?;
+        }
+        Ok(())
+    }
+}
