@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { brokersQuery } from "../api/brokers";
 import type { Broker } from "../api/types";
 import { formatAge, formatByteRate, formatBytes, formatCountRate, formatInteger, formatPercent, NOT_KNOWN } from "../lib/format";
@@ -8,9 +9,24 @@ import { Empty } from "../ui/notice";
 import { Panel } from "../ui/panel";
 import { QueryView } from "../ui/query-view";
 import { Status } from "../ui/status";
+import { useNow } from "../ui/time";
 
 const route = getRouteApi("/shell/clusters/$cluster/brokers");
-const column = columnsOf<Broker>();
+/** A broker as it was told, and when: its report grows older here, too, while the service cannot be asked. */
+type Row = Broker & { toldAtMs: number };
+const column = columnsOf<Row>();
+
+function ReportAge({ broker }: { broker: Row }) {
+  const now = useNow();
+  if (broker.report_age_ms === null || broker.report_age_ms === undefined) return <span className="text-ink-3">never</span>;
+  const ageMs = broker.report_age_ms + Math.max(0, now - broker.toldAtMs);
+  return (
+    <span className="num whitespace-nowrap">
+      {formatAge(ageMs)}
+      {ageMs >= 1_000 && " ago"}
+    </span>
+  );
+}
 
 /** The last figures of a broker that stopped reporting are history, and look like it. */
 function Figure({ broker, children }: { broker: Broker; children: string }) {
@@ -56,12 +72,7 @@ const COLUMNS = column.columns([
   }),
   column.accessor("report_age_ms", {
     header: "Last report",
-    cell: ({ row: { original: broker } }) =>
-      broker.report_age_ms === null || broker.report_age_ms === undefined ? (
-        <span className="text-ink-3">never</span>
-      ) : (
-        <span className="num whitespace-nowrap">{formatAge(broker.report_age_ms)}{broker.report_age_ms >= 1_000 && " ago"}</span>
-      ),
+    cell: ({ row }) => <ReportAge broker={row.original} />,
   }),
   column.accessor("bytes_in_per_second", {
     header: "In",
@@ -112,6 +123,8 @@ const COLUMNS = column.columns([
 
 export function ClusterBrokers() {
   const query = useQuery(brokersQuery(route.useParams().cluster));
+  const { data, dataUpdatedAt } = query;
+  const rows = useMemo(() => data?.items.map((broker) => ({ ...broker, toldAtMs: dataUpdatedAt })), [data, dataUpdatedAt]);
   const silent = query.data?.items.filter((broker) => broker.state === "unknown") ?? [];
   return (
     <Panel flush title="Brokers" note="as their agents reported">
@@ -121,12 +134,12 @@ export function ClusterBrokers() {
           whether clients are still served: figures in italics are the last known.
         </p>
       )}
-      <QueryView query={query} what="the brokers" loading={<DataTable label="Brokers" columns={COLUMNS} rows={undefined} rowKey={String} empty={null} />}>
-        {(page) => (
+      <QueryView query={query} what="the brokers" loading={<DataTable label="Brokers" columns={COLUMNS} rows={undefined} rowKey={(row) => String(row.id)} empty={null} />}>
+        {() => (
           <DataTable
             label="Brokers"
             columns={COLUMNS}
-            rows={page.items}
+            rows={rows}
             rowKey={(broker) => String(broker.id)}
             empty={<Empty title="No broker has been started yet">They appear here as soon as the service starts them.</Empty>}
           />

@@ -31,7 +31,7 @@ export function ClusterFrame() {
   const query = useQuery(clusterQuery(name));
   if (query.error instanceof ApiProblem && query.error.status === 404) return <Gone name={name} />;
   return (
-    <QueryView query={query} what={`cluster ${name}`}>
+    <QueryView query={query} what={`cluster ${name}`} apart>
       {(cluster) => <Frame cluster={cluster} />}
     </QueryView>
   );

@@ -23,7 +23,7 @@ export function OperationDetail() {
           Operations
         </Link>
       </nav>
-      <QueryView query={query} what="the operation">
+      <QueryView query={query} what="the operation" apart>
         {(operation) => (
           <>
             <PageHead title={`${operationTitle(operation.kind)} ${operation.cluster_name}`} />

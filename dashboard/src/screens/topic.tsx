@@ -84,7 +84,7 @@ export function TopicDetail() {
       {missing ? (
         <Empty title={`There is no topic named ${name}`}>It may have been deleted.</Empty>
       ) : (
-        <QueryView query={query} what={`topic ${name}`}>
+        <QueryView query={query} what={`topic ${name}`} apart>
           {(topic) => <Detail cluster={cluster} topic={topic} />}
         </QueryView>
       )}

@@ -69,9 +69,12 @@ export function ProblemNotice({ error, doing, onRetry }: { error: unknown; doing
 }
 
 /** A quiet line over data that is still shown although asking for newer failed. */
-export function StaleNotice({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+export function StaleNotice({ error, onRetry, apart }: { error: unknown; onRetry: () => void; apart: boolean }) {
   return (
-    <div role="status" className="flex flex-wrap items-center gap-2 border-b border-warn/30 bg-warn-soft px-4 py-1.5 text-xs">
+    <div
+      role="status"
+      className={`flex flex-wrap items-center gap-2 border-warn/30 bg-warn-soft px-4 py-1.5 text-xs ${apart ? "mb-4 rounded-md border" : "border-b"}`}
+    >
       <Icon name="warning" className="size-3.5 text-warn" />
       <span>These figures may be old: {problemFromThrown(error).title.toLowerCase()}.</span>
       <button type="button" onClick={onRetry} className="font-medium underline underline-offset-2">

@@ -34,7 +34,7 @@ function Step({ step }: { step: OperationStep }) {
       <div className="min-w-0 flex-1">
         <p className={waiting ? "text-ink-3" : step.state === "running" ? "font-medium" : ""}>
           {step.title}
-          <span className="sr-only">: {step.state}</span>
+          <span className="sr-only">: {step.state === "running" ? "in progress" : step.state}</span>
           {step.state === "skipped" && <span className="text-ink-3"> (not needed)</span>}
         </p>
         {step.message && <p className="break-words text-xs text-ink-3">{step.message}</p>}

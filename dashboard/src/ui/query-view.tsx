@@ -8,10 +8,12 @@ interface QueryViewProps<T> {
   /** What is being loaded, in words: "the cluster". */
   what: string;
   loading?: ReactNode;
+  /** Stands on the page itself, not inside a panel. */
+  apart?: boolean;
   children: (data: T) => ReactNode;
 }
 
-export function QueryView<T>({ query, what, loading, children }: QueryViewProps<T>) {
+export function QueryView<T>({ query, what, loading, apart = false, children }: QueryViewProps<T>) {
   const retry = () => void query.refetch();
   if (query.data === undefined) {
     if (query.isError) {
@@ -31,7 +33,7 @@ export function QueryView<T>({ query, what, loading, children }: QueryViewProps<
   }
   return (
     <>
-      {query.isError && <StaleNotice error={query.error} onRetry={retry} />}
+      {query.isError && <StaleNotice error={query.error} onRetry={retry} apart={apart} />}
       {children(query.data)}
     </>
   );

@@ -44,13 +44,14 @@ function Shape({ tone }: { tone: Tone }) {
   );
 }
 
-/** `as` is for an operation: its "running" is work under way, a cluster's is rest. */
+/** `as` is for an operation: its "running" is work under way, a cluster's is rest, so it is worded apart. */
 export function Status({ state, as }: { state: string; as?: "operation" | undefined }) {
-  const tone = as === "operation" && state === "running" ? "busy" : (TONES[state] ?? "unknown");
+  const underWay = as === "operation" && state === "running";
+  const tone = underWay ? "busy" : (TONES[state] ?? "unknown");
   return (
     <span className={`inline-flex items-center gap-1.5 whitespace-nowrap align-middle font-medium ${TEXT[tone]}`}>
       <Shape tone={tone} />
-      <span>{state}</span>
+      <span>{underWay ? "in progress" : state}</span>
     </span>
   );
 }
