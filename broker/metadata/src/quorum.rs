@@ -11,7 +11,6 @@ use bytes::Bytes;
 use headrace_protocol::ErrorCode;
 use headrace_state::metadata::{Image, MetadataRecord};
 use openraft::async_runtime::watch::WatchReceiver as _;
-use openraft::vote::RaftVote as _;
 use openraft::{BasicNode, Config, RaftMetrics, ReadPolicy, SnapshotPolicy};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -333,7 +332,7 @@ impl Handle {
             committed: metrics.local_committed.map(|log_id| log_id.index),
             applied: metrics.last_applied.map(|log_id| log_id.index),
             voters: metrics.membership_config.membership().voter_ids().map(kafka_id).collect(),
-            running: metrics.running_state.as_ref().map(|()| ()).map_err(ToString::to_string),
+            running: metrics.running_state.clone().map_err(|fatal| fatal.to_string()),
         }
     }
 

@@ -18,17 +18,8 @@ openraft::declare_raft_types!(
         R = (),
         NodeId = u64,
         Node = openraft::BasicNode,
-        AsyncRuntime = openraft_runtime::TokioRuntime,
+        AsyncRuntime = openraft::TokioRuntime,
 );
-
-/// openraft's own tokio runtime, under the one path it is exported by.
-mod openraft_runtime {
-    #[expect(
-        deprecated,
-        reason = "the replacement path is a crate of its own, which would be one more dependency"
-    )]
-    pub(crate) use openraft::impls::TokioRuntime;
-}
 
 type Node = <TypeConfig as RaftTypeConfig>::Node;
 pub(crate) type Leader = <<TypeConfig as RaftTypeConfig>::LeaderId as RaftLeaderId>::Committed;

@@ -29,7 +29,6 @@ pub(super) enum FrameError {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) ops: Vec<Op>,
-    pub(super) synced_len: u64,
     /// Bytes that the batch takes in the file.
     pub(super) len: usize,
 }
@@ -81,7 +80,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(&[u8], u64), FrameError> {
 
 /// Reads the batch at the start of `bytes`.
 pub(super) fn decode(bytes: &[u8]) -> Result<Batch, FrameError> {
-    let (mut body, synced_len) = check(bytes)?;
+    let (mut body, _) = check(bytes)?;
     let len = HEADER_BYTES + body.len();
     let mut ops = Vec::new();
     while !body.is_empty() {
@@ -89,7 +88,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Batch, FrameError> {
         ops.push(op);
         body = rest;
     }
-    Ok(Batch { ops, synced_len, len })
+    Ok(Batch { ops, len })
 }
 
 /// Whether some whole batch after `from` says that the byte at `from` had been on disk before it was written.
@@ -125,7 +124,7 @@ mod tests {
         let op = Op::Truncate { from_index: 77 };
         let bytes = batch(&op, 5);
         let read = decode(&bytes).unwrap();
-        assert_eq!((read.ops, read.synced_len, read.len), (vec![op], 5, bytes.len()));
+        assert_eq!((read.ops, read.len, check(&bytes).unwrap().1), (vec![op], bytes.len(), 5));
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);

@@ -53,7 +53,7 @@ fn describe(
             Ok(TOPIC
                 .iter()
                 .filter(is_wanted)
-                .map(|def| result(def, settings.values(def), Source::Topic, false, request))
+                .map(|def| result(def, &settings.values(def), Source::Topic, false, request))
                 .collect())
         }
         Some(ResourceType::Broker) => {
@@ -73,7 +73,7 @@ fn describe(
                     // Only what is set for all brokers: the rest differs from one to another.
                     values.retain(|value| value.source == Source::DynamicDefault);
                 }
-                result(def, values, own, def.scope == Scope::ReadOnly, request)
+                result(def, &values, own, def.scope == Scope::ReadOnly, request)
             };
             let is_set = |described: &DescribeConfigsResourceResult| {
                 !for_all || described.config_source == Source::DynamicDefault.wire()
@@ -92,7 +92,7 @@ fn describe(
 
 fn result(
     def: &'static ConfigDef,
-    values: Vec<Value<'_>>,
+    values: &[Value<'_>],
     own: Source,
     read_only: bool,
     request: &DescribeConfigsRequest,
