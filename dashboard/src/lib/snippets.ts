@@ -39,8 +39,8 @@ kafka-console-consumer.sh --bootstrap-server ${bootstrap} --topic ${topic} --fro
     {
       name: "headrace",
       code: `headrace topic create ${topic} --cluster ${cluster}
-echo hello | headrace produce ${topic} --cluster ${cluster}
-headrace consume ${topic} --cluster ${cluster}`,
+echo hello | headrace produce --cluster ${cluster} --topic ${topic}
+headrace consume --cluster ${cluster} --topic ${topic} --from-beginning --max-messages 1`,
     },
   ];
 }
