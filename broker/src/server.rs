@@ -35,9 +35,10 @@ const HELPER_THREADS_MAX: usize = 4;
 const HELPER_IDLE: Duration = Duration::from_secs(2);
 /// The memory that the hot tails of all partitions share, in bytes.
 const TAIL_BUDGET_BYTES: usize = 64 * 1024 * 1024;
-/// How long a broker tries to register before it gives up.
-const REGISTER_TRIES: u32 = 30;
-const REGISTER_RETRY: Duration = Duration::from_millis(500);
+/// How often a broker tries to register before it gives up, and how long it waits in between: twice as long every time, up to a bound.
+const REGISTER_TRIES: u32 = 60;
+const REGISTER_RETRY_MIN: Duration = Duration::from_millis(5);
+const REGISTER_RETRY_MAX: Duration = Duration::from_millis(500);
 /// How often a stop looks whether the connections have ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
@@ -242,6 +243,7 @@ async fn register(broker: &Arc<Broker>, listeners: &[BoundListener]) -> Result<(
         previous_alive: false,
     };
     let mut reason = String::new();
+    let mut wait = REGISTER_RETRY_MIN;
     for _ in 0..REGISTER_TRIES {
         let request = request.clone();
         match broker.metadata.run(move |image| controller::register_broker(image, &request)).await {
@@ -253,7 +255,8 @@ async fn register(broker: &Arc<Broker>, listeners: &[BoundListener]) -> Result<(
             Err(error @ SubmitError::Stopped(_)) => return Err(Error::Register(error.to_string())),
             Err(error) => reason = error.to_string(),
         }
-        tokio::time::sleep(REGISTER_RETRY).await;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(REGISTER_RETRY_MAX);
     }
     Err(Error::Register(reason))
 }
@@ -284,7 +287,10 @@ fn watch_image(broker: &Arc<Broker>, io: &Handle) -> oneshot::Receiver<()> {
                 tracing::error!(%error, "a metadata change could not be applied");
             }
             before = image;
-            drop(first.take().map(|first| first.send(())));
+            if let Some(first) = first.take() {
+                // Whoever asked may have gone; then nobody needs to know.
+                let _ = first.send(());
+            }
             tokio::select! {
                 changed = images.changed() => if changed.is_err() { return },
                 () = stopping.stopped() => return,
@@ -343,7 +349,7 @@ async fn stop(broker: &Arc<Broker>, background: Background, io: IoThreads) {
     match closing.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::error!(%error, "the logs could not be closed cleanly; the next start will recover them")
+            tracing::error!(%error, "the logs could not be closed cleanly; the next start will recover them");
         }
         Err(error) => tracing::error!(%error, "closing the logs failed"),
     }

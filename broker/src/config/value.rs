@@ -41,7 +41,7 @@ pub(super) struct Entry {
 }
 
 /// A type that a configuration key can have.
-pub trait ConfigValue: Sized {
+pub(super) trait ConfigValue: Sized {
     /// Its name in DescribeConfigs.
     const KIND: ConfigKind;
     /// What checks look at: the value itself, or what lies in an option.

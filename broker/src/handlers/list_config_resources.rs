@@ -30,7 +30,7 @@ pub(crate) async fn handle(cx: &Context, request: ListConfigResourcesRequest) ->
     let image = cx.broker.image();
     let mut config_resources = Vec::new();
     let mut add = |resource_type: i8, resource_name: Str| {
-        config_resources.push(ConfigResource { resource_name, resource_type })
+        config_resources.push(ConfigResource { resource_name, resource_type });
     };
     if asked(TOPIC) {
         image.topics().for_each(|topic| add(TOPIC, topic.name.clone()));

@@ -155,7 +155,7 @@ fn check(
                     let records = data.records.unwrap_or_default();
                     match CheckedRecords::check(records, &partition.log_config(), Origin::Client, now_ms) {
                         Ok(records) => {
-                            entries.push(Entry { partition, records, write_at, topic_at, partition_at })
+                            entries.push(Entry { partition, records, write_at, topic_at, partition_at });
                         }
                         Err(error) => refuse(broker, &mut answer, &error),
                     }
@@ -251,7 +251,7 @@ fn accept(partition: &Partition, answer: &mut PartitionProduceResponse, info: &A
     answer.log_start_offset = info.log_start_offset;
     if !info.duplicate {
         partition.counters.bytes_in.add(info.size_bytes as u64);
-        partition.counters.messages_in.add(info.record_count as u64);
+        partition.counters.messages_in.add(info.record_count);
     }
 }
 

@@ -74,7 +74,8 @@ fn partition_metrics(page: &mut Page, partitions: &[std::sync::Arc<Partition>]) 
             page.sample(&name, &[("topic", topic)], value);
         }
     }
-    let gauges: [(&str, &str, fn(&Partition) -> i64); 3] = [
+    type Gauge = fn(&Partition) -> i64;
+    let gauges: [(&str, &str, Gauge); 3] = [
         ("kafka_topic_partition_current_offset", "The high watermark.", Partition::high_watermark),
         (
             "kafka_topic_partition_oldest_offset",

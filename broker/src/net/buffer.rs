@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn an_announced_length_takes_no_memory_by_itself() {
         let mut buffer = ReadBuffer::default();
-        push(&mut buffer, &(100 << 20i32).to_be_bytes());
+        push(&mut buffer, &(100i32 << 20).to_be_bytes());
         assert!(buffer.space(100 << 20).capacity() <= 2 * READ_BYTES);
     }
 }

@@ -185,7 +185,7 @@ impl Connection {
         for pending in produce::append(&self.broker, &self.info, requests, started) {
             self.waiting.push_back(pending);
         }
-        while self.waiting.front().is_some_and(|front| front.is_ready()) {
+        while self.waiting.front().is_some_and(produce::Pending::is_ready) {
             self.answer_first()?;
         }
         Ok(())

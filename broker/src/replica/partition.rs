@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
-use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_protocol::{ErrorCode, Str};
 use headrace_state::metadata as image;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -32,11 +32,8 @@ pub(crate) struct Settings {
 /// Where records went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Appended {
-    pub(crate) base_offset: i64,
     /// One past the last record.
     pub(crate) end_offset: i64,
-    #[expect(dead_code, reason = "part of what a coordinator may ask of its append")]
-    pub(crate) log_append_time_ms: i64,
 }
 
 /// The lock-free view of a partition's positions.
@@ -50,7 +47,6 @@ struct Positions {
 
 pub(crate) struct Partition {
     topic: Str,
-    topic_id: Uuid,
     index: i32,
     node_id: i32,
     clock: Arc<dyn Clock>,
@@ -75,7 +71,6 @@ impl std::fmt::Debug for Partition {
 /// What a new [`Partition`] is made of.
 pub(super) struct PartitionParts {
     pub(super) topic: Str,
-    pub(super) topic_id: Uuid,
     pub(super) node_id: i32,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) log: Arc<Mutex<Log>>,
@@ -94,7 +89,6 @@ impl Partition {
         let high_watermark = parts.checkpointed_high_watermark.clamp(start, end);
         Self {
             topic: parts.topic.detached(),
-            topic_id: parts.topic_id,
             index: parts.meta.index,
             node_id: parts.node_id,
             clock: parts.clock,
@@ -117,10 +111,6 @@ impl Partition {
 
     pub(crate) fn topic(&self) -> &Str {
         &self.topic
-    }
-
-    pub(crate) fn topic_id(&self) -> Uuid {
-        self.topic_id
     }
 
     pub(crate) fn index(&self) -> i32 {
@@ -225,12 +215,8 @@ impl Partition {
             self.flush(now_ms, true);
         }
         if grown {
-            let bytes = results
-                .iter()
-                .flatten()
-                .filter(|info| !info.duplicate)
-                .map(|info| info.size_bytes as usize)
-                .sum();
+            let bytes =
+                results.iter().flatten().filter(|info| !info.duplicate).map(|info| info.size_bytes).sum();
             self.fetch_waiters.grow(bytes);
             self.commit.notify_waiters();
         }
@@ -249,11 +235,7 @@ impl Partition {
             .map_err(|error| refused(&error))?;
         let results = self.append(&[checked], Some(leader_epoch), now_ms)?;
         match results.into_iter().next() {
-            Some(Ok(info)) => Ok(Appended {
-                base_offset: info.base_offset,
-                end_offset: info.last_offset + 1,
-                log_append_time_ms: info.log_append_time_ms,
-            }),
+            Some(Ok(info)) => Ok(Appended { end_offset: info.last_offset + 1 }),
             Some(Err(error)) => Err(refused(&error)),
             None => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
         }

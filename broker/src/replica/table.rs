@@ -200,7 +200,6 @@ impl ReplicaManager {
         match self.dirs.create(id.clone(), TopicId(topic.id.0), config, self.clock.now_ms()) {
             Ok(log) => Some(Arc::new(Partition::new(PartitionParts {
                 topic: topic.name.clone(),
-                topic_id: topic.id,
                 node_id: self.node_id,
                 clock: Arc::clone(&self.clock),
                 log,
