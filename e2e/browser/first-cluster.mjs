@@ -1,0 +1,66 @@
+// A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic.
+// usage: node first-cluster.mjs BASE_URL KEY NAME SCREENSHOT_DIR
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [base, key, name, shots] = process.argv.slice(2);
+const profile = mkdtempSync(join(tmpdir(), "headrace-e2e-chromium-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  viewport: { width: 1280, height: 900 },
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const problems = [];
+const page = context.pages()[0] ?? (await context.newPage());
+page.setDefaultTimeout(30_000);
+page.on("pageerror", (e) => problems.push(`page error: ${e}`));
+page.on("request", (r) => { if (!r.url().startsWith(base) && !r.url().startsWith("data:") && !r.url().startsWith("blob:")) problems.push(`outside request: ${r.url()}`); });
+page.on("console", (m) => { if (m.type() === "error" && !/401|404/.test(m.text())) problems.push(`console: ${m.text()}`); });
+const shot = (what) => page.screenshot({ path: join(shots, `${what}.png`) });
+
+try {
+  await page.goto(base);
+  await page.getByLabel("API key", { exact: true }).fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").first().waitFor();
+  await page.getByLabel("API key", { exact: true }).fill(key);
+  await page.keyboard.press("Enter");
+  const create = page.getByRole("link", { name: "Create cluster" }).or(page.getByRole("button", { name: "Create cluster" })).first();
+  await create.waitFor();
+  await shot("clusters");
+  await create.click();
+
+  await page.getByLabel("Name", { exact: true }).fill("Not a name!");
+  await page.getByRole("button", { name: "Create cluster" }).click();
+  await page.getByText(/name/i).first().waitFor();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Create cluster" }).click();
+  await page.getByText(/succeeded|running/i).first().waitFor();
+  await shot("operation");
+
+  await page.goto(`${base}/clusters/${name}`);
+  await page.getByRole("heading", { name }).first().waitFor();
+  await page.getByText("running", { exact: false }).first().waitFor();
+  await page.getByText(/127\.0\.0\.1:\d+/).first().waitFor();
+  await shot("cluster");
+  await page.getByRole("tab", { name: "Topics" }).or(page.getByRole("link", { name: "Topics" })).first().click();
+  const topic = page.getByRole("link", { name: "Create topic" }).or(page.getByRole("button", { name: "Create topic" })).first();
+  await topic.click();
+  await page.getByLabel("Name", { exact: true }).fill("from-the-browser");
+  await page.getByRole("button", { name: "Create topic" }).last().click();
+  await page.getByRole("link", { name: "from-the-browser" }).or(page.getByRole("heading", { name: "from-the-browser" })).first().waitFor();
+  await shot("topics");
+} catch (e) {
+  await shot("failed");
+  problems.push(String(e));
+} finally {
+  await context.close();
+}
+if (problems.length) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+console.log("signed in, made a cluster, saw it run, made a topic");
