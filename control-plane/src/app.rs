@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::api::Roles;
+use crate::changes::Changes;
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,9 +19,24 @@ pub(crate) struct App {
 struct Inner {
     store: Store,
     roles: Roles,
+    changes: Changes,
+    telemetry: Arc<Telemetry>,
+    provider: &'static str,
+    shutdown: CancellationToken,
 }
 
 impl App {
+    pub(crate) fn new(
+        store: Store,
+        changes: Changes,
+        telemetry: Arc<Telemetry>,
+        provider: &'static str,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let roles = Roles::of(&crate::api::document());
+        Self { inner: Arc::new(Inner { store, roles, changes, telemetry, provider, shutdown }) }
+    }
+
     /// Postgres.
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
@@ -26,5 +45,25 @@ impl App {
     /// Who may use which route.
     pub(crate) fn roles(&self) -> &Roles {
         &self.inner.roles
+    }
+
+    /// What wakes those who watch.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.inner.changes
+    }
+
+    /// Counters.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.inner.telemetry
+    }
+
+    /// How clusters are run.
+    pub(crate) fn provider(&self) -> &'static str {
+        self.inner.provider
+    }
+
+    /// Ends streams that would otherwise go on for ever.
+    pub(crate) fn shutdown(&self) -> &CancellationToken {
+        &self.inner.shutdown
     }
 }

@@ -6,9 +6,22 @@
 
 mod api;
 mod app;
+mod changes;
 mod clock;
 mod domain;
+mod kafka;
+mod provision;
+mod reconcile;
+mod service;
 mod store;
+mod telemetry;
+
+pub use service::{Error, Options, Service, run};
+
+/// The local provider's helpers, for whoever starts and stops the whole service on one machine.
+pub mod local {
+    pub use crate::provision::local::stop_all;
+}
 
 /// The OpenAPI document of the REST API.
 pub fn openapi_document() -> utoipa::openapi::OpenApi {

@@ -43,8 +43,8 @@ impl Roles {
         self.0.get(&(method.clone(), path.to_owned())).copied()
     }
 
-    fn knows(&self, path: &str) -> impl Iterator<Item = &Method> {
-        self.0.keys().filter(move |(_, known)| known == path).map(|(method, _)| method)
+    fn knows(&self, path: &str) -> bool {
+        self.0.keys().any(|(_, known)| known == path)
     }
 }
 
@@ -88,9 +88,9 @@ impl Caller {
     pub(super) fn require_whole_service(&self) -> Result<(), Problem> {
         match &self.project {
             None => Ok(()),
-            Some((_, project)) => {
-                Err(Problem::forbidden(format!("This key is for project {project:?} only; use one for all projects.")))
-            }
+            Some((_, project)) => Err(Problem::forbidden(format!(
+                "This key is for project {project:?} only; use one for all projects."
+            ))),
         }
     }
 }
@@ -105,33 +105,45 @@ impl FromRequestParts<App> for Caller {
 
 /// The layer around all `/v1` routes.
 pub(super) async fn authorize(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match check(&app, &request).await {
-        Ok(Some(caller)) => {
-            request.extensions_mut().insert(caller);
+    let checked = match needed(&app, &request) {
+        Ok(Some((role, token))) => identify(&app, role, &token).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(problem) => Err(problem),
+    };
+    match checked {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
             next.run(request).await
         }
-        Ok(None) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn check(app: &App, request: &Request) -> Result<Option<Caller>, Problem> {
+/// The role that the request needs and the token that it carries; `None` when there is no such route.
+fn needed(app: &App, request: &Request) -> Result<Option<(Role, Token)>, Problem> {
     // No route: on to the 404.
     let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
-    let needed = match app.roles().needed(request.method(), path.as_str()) {
+    let role = match app.roles().needed(request.method(), path.as_str()) {
         Some(role) => role,
         // A known path with another method: on to the 405.
-        None if app.roles().knows(path.as_str()).next().is_some() => return Ok(None),
+        None if app.roles().knows(path.as_str()) => return Ok(None),
         None => return Err(Problem::forbidden("This route declares no role, so nobody may use it.")),
     };
-    let token = bearer(request).ok_or_else(unauthorized)?;
+    Ok(Some((role, bearer(request).ok_or_else(unauthorized)?)))
+}
+
+async fn identify(app: &App, needed: Role, token: &Token) -> Result<Caller, Problem> {
     let mut connection = app.store().connection().await?;
-    let identity = store::api_keys::identify(&mut connection, &token).await?.ok_or_else(unauthorized)?;
+    let identity = store::api_keys::identify(&mut connection, token).await?.ok_or_else(unauthorized)?;
     if !identity.role.covers(needed) {
         let (own, needed) = (identity.role.as_str(), needed.as_str());
-        return Err(Problem::forbidden(format!("This needs a key with the role {needed}; this one's is {own}.")));
+        return Err(Problem::forbidden(format!(
+            "This needs a key with the role {needed}; this one's is {own}."
+        )));
     }
-    Ok(Some(Caller(identity)))
+    Ok(Caller(identity))
 }
 
 fn bearer(request: &Request) -> Option<Token> {

@@ -1,6 +1,8 @@
 //! `/v1/capabilities`, `/v1/versions` and `/v1/whoami`: what this service can do, and for whom.
 
+use super::page::PAGE_SIZE_MAX;
 use super::prelude::*;
+use crate::domain::engine;
 use crate::domain::role::Role;
 
 /// The routes of this resource.
@@ -18,7 +20,7 @@ struct Capabilities {
     /// The engines that a cluster can have.
     engines: Vec<EngineCapabilities>,
     /// How far a list can be asked for at once.
-    page_size_max: u32,
+    page_size_max: i64,
 }
 
 /// What one engine can do.
@@ -64,8 +66,19 @@ struct WhoAmI {
     responses((status = 200, description = "Engines and limits", body = Capabilities)),
     security(("api_key" = ["viewer"]))
 )]
-async fn capabilities(State(app): State<App>) -> Result<Json<Capabilities>, Problem> {
-    todo()
+async fn capabilities(State(app): State<App>) -> Json<Capabilities> {
+    let engines = engine::ALL.iter().map(|engine| EngineCapabilities {
+        kind: engine.kind.to_owned(),
+        versions: engine.versions.iter().map(|version| (*version).to_owned()).collect(),
+        max_brokers_per_cluster: engine.brokers_max,
+        features: engine.features.iter().map(|feature| (*feature).to_owned()).collect(),
+    });
+    Json(Capabilities {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        provider: app.provider().to_owned(),
+        engines: engines.collect(),
+        page_size_max: PAGE_SIZE_MAX,
+    })
 }
 
 /// List engine versions
@@ -75,8 +88,18 @@ async fn capabilities(State(app): State<App>) -> Result<Json<Capabilities>, Prob
     responses((status = 200, description = "A page of versions, newest first", body = Page<EngineVersion>)),
     security(("api_key" = ["viewer"]))
 )]
-async fn versions(State(app): State<App>, query: QueryFields) -> Result<Json<Page<EngineVersion>>, Problem> {
-    todo()
+async fn versions(query: QueryFields) -> Result<Json<Page<EngineVersion>>, Problem> {
+    let QueryFields(mut fields) = query;
+    let paging = Paging::read(&mut fields, "versions");
+    fields.finish()?;
+    let versions = engine::ALL.iter().flat_map(|engine| {
+        engine.versions.iter().enumerate().map(|(place, version)| EngineVersion {
+            engine: engine.kind.to_owned(),
+            version: (*version).to_owned(),
+            default: place == 0,
+        })
+    });
+    Ok(Json(paging.page_of_all(versions, |version| format!("{} {}", version.engine, version.version))))
 }
 
 /// Whose key this is

@@ -1,8 +1,19 @@
 //! `/v1/clusters`: ask for clusters, change them, remove them.
 
+mod request;
+
+use sqlx::PgConnection;
+
+use super::idempotency::Begun;
 use super::prelude::*;
-use crate::domain::cluster::{Cluster, Create, Update};
-use crate::domain::operation::Operation;
+use crate::clock;
+use crate::domain::cluster::{Cluster, Create, State as ClusterState, Status, Update};
+use crate::domain::operation::{self, Kind, Operation};
+use crate::domain::project;
+use crate::reconcile::progress;
+use crate::store::clusters::Stored;
+
+pub(super) use request::check_config_key;
 
 /// The routes of this resource.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -16,8 +27,19 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     responses((status = 200, description = "A page of clusters, by name", body = Page<Cluster>)),
     security(("api_key" = ["viewer"]))
 )]
-async fn list(State(app): State<App>, caller: Caller, query: QueryFields) -> Result<Json<Page<Cluster>>, Problem> {
-    todo()
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    query: QueryFields,
+) -> Result<Json<Page<Cluster>>, Problem> {
+    let QueryFields(mut fields) = query;
+    let paging = Paging::read(&mut fields, "clusters");
+    fields.finish()?;
+    let mut db = app.store().connection().await?;
+    let after = paging.after.as_deref();
+    let found = store::clusters::list(&mut db, caller.project_id(), after, paging.limit()).await?;
+    let clusters = found.into_iter().map(Cluster::from).collect();
+    Ok(Json(paging.page(clusters, |cluster: &Cluster| cluster.name.clone())))
 }
 
 /// Make a cluster
@@ -34,8 +56,35 @@ async fn list(State(app): State<App>, caller: Caller, query: QueryFields) -> Res
     ),
     security(("api_key" = ["operator"]))
 )]
-async fn create(State(app): State<App>, caller: Caller, query: QueryFields, idempotency: Idempotency, body: JsonFields) -> Result<Response, Problem> {
-    todo()
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    query: QueryFields,
+    idempotency: Idempotency,
+    body: JsonFields,
+) -> Result<Response, Problem> {
+    let validate_only = read_validate_only(query)?;
+    let asked = request::read_create(body.fields)?;
+    if validate_only {
+        let mut db = app.store().connection().await?;
+        let cluster = new_cluster(&mut db, &caller, asked).await?;
+        if store::clusters::find(&mut db, &cluster.name, None).await?.is_some() {
+            return Err(name_taken("cluster", &cluster.name));
+        }
+        return Ok(Json(Cluster::from(cluster)).into_response());
+    }
+    let mut work = match idempotency.begin(app.store(), &caller, body.hash).await? {
+        Begun::Fresh(work) => work,
+        Begun::Replayed(response) => return Ok(response),
+    };
+    let db = work.db();
+    let cluster = new_cluster(db, &caller, asked).await?;
+    if !store::clusters::insert(db, &cluster).await? {
+        return Err(name_taken("cluster", &cluster.name));
+    }
+    let operation = begin(db, &caller, &cluster, Kind::ClusterCreate).await?;
+    work.finish(StatusCode::ACCEPTED, Some(&path(&operation)), &operation, &operation, cluster.created_at)
+        .await
 }
 
 /// Get a cluster
@@ -46,8 +95,15 @@ async fn create(State(app): State<App>, caller: Caller, query: QueryFields, idem
         headers(("ETag" = String, description = "The generation, for If-Match")))),
     security(("api_key" = ["viewer"]))
 )]
-async fn get(State(app): State<App>, caller: Caller, InPath(cluster): InPath<String>) -> Result<Response, Problem> {
-    todo()
+async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(cluster): InPath<String>,
+) -> Result<Response, Problem> {
+    let mut db = app.store().connection().await?;
+    let stored = read(&mut db, &caller, &cluster).await?;
+    let tag = [(header::ETAG, etag(stored.generation))];
+    Ok((tag, Json(Cluster::from(stored))).into_response())
 }
 
 /// Change a cluster
@@ -64,8 +120,33 @@ async fn get(State(app): State<App>, caller: Caller, InPath(cluster): InPath<Str
     ),
     security(("api_key" = ["operator"]))
 )]
-async fn update(State(app): State<App>, caller: Caller, InPath(cluster): InPath<String>, query: QueryFields, if_match: IfMatch, body: JsonFields) -> Result<Response, Problem> {
-    todo()
+async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(cluster): InPath<String>,
+    query: QueryFields,
+    if_match: IfMatch,
+    body: JsonFields,
+) -> Result<Response, Problem> {
+    let validate_only = read_validate_only(query)?;
+    let asked = request::read_update(body.fields)?;
+    let mut transaction = app.store().begin().await?;
+    let mut stored = lock(&mut transaction, &caller, &cluster).await?;
+    if_match.check(stored.generation)?;
+    if stored.deletion_requested_at.is_some() {
+        return Err(being_deleted(&stored));
+    }
+    request::check_brokers(&stored.spec.engine, asked.brokers)?;
+    request::apply(&mut stored.spec, asked);
+    stored.generation += 1;
+    stored.updated_at = clock::now();
+    if validate_only {
+        return Ok(Json(Cluster::from(stored)).into_response());
+    }
+    store::clusters::write_request(&mut transaction, &stored).await?;
+    let operation = begin(&mut transaction, &caller, &stored, Kind::ClusterUpdate).await?;
+    transaction.commit().await.map_err(store::Error::from)?;
+    Ok(accepted(&operation))
 }
 
 /// Delete a cluster with its data
@@ -81,6 +162,119 @@ async fn update(State(app): State<App>, caller: Caller, InPath(cluster): InPath<
     ),
     security(("api_key" = ["operator"]))
 )]
-async fn delete(State(app): State<App>, caller: Caller, InPath(cluster): InPath<String>, query: QueryFields, if_match: IfMatch) -> Result<Response, Problem> {
-    todo()
+async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(cluster): InPath<String>,
+    query: QueryFields,
+    if_match: IfMatch,
+) -> Result<Response, Problem> {
+    let validate_only = read_validate_only(query)?;
+    let mut transaction = app.store().begin().await?;
+    let mut stored = lock(&mut transaction, &caller, &cluster).await?;
+    if_match.check(stored.generation)?;
+    if stored.spec.deletion_protection {
+        let detail = "Deletion protection is on: set deletion_protection to false with PATCH first.";
+        return Err(Problem::new(409, "deletion_protected", detail));
+    }
+    if stored.deletion_requested_at.is_some() {
+        return Err(being_deleted(&stored));
+    }
+    let now = clock::now();
+    stored.deletion_requested_at = Some(now);
+    stored.generation += 1;
+    stored.updated_at = now;
+    if validate_only {
+        return Ok(Json(Cluster::from(stored)).into_response());
+    }
+    store::operations::cancel_unfinished(&mut transaction, stored.id, now).await?;
+    stored.status.state = ClusterState::Deleting;
+    store::clusters::write_request(&mut transaction, &stored).await?;
+    store::clusters::write_status(&mut transaction, stored.id, &stored.status).await?;
+    let operation = begin(&mut transaction, &caller, &stored, Kind::ClusterDelete).await?;
+    transaction.commit().await.map_err(store::Error::from)?;
+    Ok(accepted(&operation))
+}
+
+fn read_validate_only(query: QueryFields) -> Result<bool, Problem> {
+    let QueryFields(mut fields) = query;
+    let validate_only = fields.boolean("validate_only").unwrap_or(false);
+    fields.finish()?;
+    Ok(validate_only)
+}
+
+/// The cluster that a request asks for.
+async fn new_cluster(db: &mut PgConnection, caller: &Caller, asked: request::New) -> Result<Stored, Problem> {
+    let own = caller.project.as_ref().map(|(_, name)| name.as_str());
+    let project =
+        find_project(db, caller, asked.project.as_deref().or(own).unwrap_or(project::DEFAULT)).await?;
+    let now = clock::now();
+    Ok(Stored {
+        id: Uuid::now_v7(),
+        name: asked.name,
+        project_id: project.id,
+        project: project.name,
+        spec: asked.spec,
+        status: Status::pending(),
+        generation: 1,
+        deletion_requested_at: None,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+async fn read(db: &mut PgConnection, caller: &Caller, cluster: &str) -> Result<Stored, Problem> {
+    let id = find_cluster(db, caller, cluster).await?;
+    store::clusters::get(db, id).await?.ok_or_else(|| Problem::not_found("cluster", cluster))
+}
+
+/// The cluster as it is now, with nobody else changing it until the transaction ends.
+async fn lock(db: &mut PgConnection, caller: &Caller, cluster: &str) -> Result<Stored, Problem> {
+    let id = find_cluster(db, caller, cluster).await?;
+    store::work::lock(db, id).await?;
+    store::clusters::get(db, id).await?.ok_or_else(|| Problem::not_found("cluster", cluster))
+}
+
+/// Notes the operation and wakes a worker.
+async fn begin(
+    db: &mut PgConnection,
+    caller: &Caller,
+    cluster: &Stored,
+    kind: Kind,
+) -> Result<Operation, Problem> {
+    let operation = Operation {
+        id: Uuid::now_v7(),
+        kind,
+        cluster_id: cluster.id,
+        cluster_name: cluster.name.clone(),
+        project: cluster.project.clone(),
+        state: operation::State::Pending,
+        progress: 0,
+        steps: progress::steps(kind),
+        error: None,
+        created_at: cluster.updated_at,
+        updated_at: cluster.updated_at,
+        finished_at: None,
+    };
+    let stored = store::operations::Stored {
+        operation,
+        project_id: cluster.project_id,
+        generation: cluster.generation,
+        actor: Some(caller.name.clone()),
+    };
+    store::operations::insert(db, &stored).await?;
+    store::work::signal(db, cluster.id).await?;
+    Ok(stored.operation)
+}
+
+fn path(operation: &Operation) -> String {
+    format!("/v1/operations/{}", operation.id)
+}
+
+fn accepted(operation: &Operation) -> Response {
+    (StatusCode::ACCEPTED, [(header::LOCATION, path(operation))], Json(operation)).into_response()
+}
+
+fn being_deleted(cluster: &Stored) -> Problem {
+    Problem::new(409, "being_deleted", format!("Cluster {:?} is being deleted.", cluster.name))
 }

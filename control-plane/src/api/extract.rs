@@ -103,7 +103,11 @@ impl FromRequest<App> for JsonFields {
         let hash = Sha256::digest(&body).into();
         match parse(&body)? {
             Value::Object(object) => Ok(Self { fields: Fields::of_object(object), hash }),
-            _ => Err(Problem::invalid(vec![FieldError::new("", "wrong_type", "the body must be a JSON object")])),
+            _ => Err(Problem::invalid(vec![FieldError::new(
+                "",
+                "wrong_type",
+                "the body must be a JSON object",
+            )])),
         }
     }
 }
@@ -116,9 +120,9 @@ impl<T: DeserializeOwned> FromRequest<App> for TypedJson<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let body = read_json_body(request, app).await?;
-        serde_json::from_value(parse(&body)?).map(Self).map_err(|error| {
-            Problem::invalid(vec![FieldError::new("", "invalid_body", error.to_string())])
-        })
+        serde_json::from_value(parse(&body)?)
+            .map(Self)
+            .map_err(|error| Problem::invalid(vec![FieldError::new("", "invalid_body", error.to_string())]))
     }
 }
 
@@ -127,14 +131,12 @@ async fn read_json_body(request: Request, app: &App) -> Result<Bytes, Problem> {
         let detail = "Send the body as Content-Type: application/json.";
         return Err(Problem::new(415, "unsupported_media_type", detail));
     }
-    Bytes::from_request(request, app).await.map_err(|rejection| {
-        match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                let detail = format!("The body is larger than {} bytes.", super::BODY_BYTES_MAX);
-                Problem::new(413, "payload_too_large", detail)
-            }
-            _ => Problem::new(400, "malformed_body", "The body ended early or cannot be read."),
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("The body is larger than {} bytes.", super::BODY_BYTES_MAX);
+            Problem::new(413, "payload_too_large", detail)
         }
+        _ => Problem::new(400, "malformed_body", "The body ended early or cannot be read."),
     })
 }
 

@@ -143,7 +143,8 @@ impl Fields {
                 }
             };
             if text.chars().count() > MAP_TEXT_CHARS_MAX || text.chars().any(char::is_control) {
-                let rule = format!("must be at most {MAP_TEXT_CHARS_MAX} characters without control characters");
+                let rule =
+                    format!("must be at most {MAP_TEXT_CHARS_MAX} characters without control characters");
                 self.error(&path, "invalid_value", rule);
                 continue;
             }
@@ -228,7 +229,8 @@ mod tests {
     #[test]
     fn a_query_string_has_numbers_as_text() {
         let pairs = [("size", "7"), ("on", "true"), ("on", "false")];
-        let mut fields = Fields::of_query(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec());
+        let mut fields =
+            Fields::of_query(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec());
         assert_eq!(fields.integer("size", 1..=9), Some(7));
         assert_eq!(fields.boolean("on"), Some(false));
         assert_eq!(fields.finish().expect_err("twice").errors[0].code, "duplicate");

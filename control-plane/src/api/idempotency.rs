@@ -4,8 +4,8 @@
 //! the other, and an advisory lock makes duplicates that come at the same time wait for the first.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
@@ -65,10 +65,16 @@ struct Claim {
 
 impl Idempotency {
     /// Begins the work, unless it was done before.
-    pub(super) async fn begin(self, store: &Store, caller: &Caller, body_hash: [u8; 32]) -> Result<Begun, Problem> {
+    pub(super) async fn begin(
+        self,
+        store: &Store,
+        caller: &Caller,
+        body_hash: [u8; 32],
+    ) -> Result<Begun, Problem> {
         let mut transaction = store.begin().await?;
         let Some(key) = self.key else { return Ok(Begun::Fresh(Work { transaction, claim: None })) };
-        let request_hash = Sha256::new().chain_update(&self.target).chain_update(body_hash).finalize().to_vec();
+        let request_hash =
+            Sha256::new().chain_update(&self.target).chain_update(body_hash).finalize().to_vec();
         let Some(answer) = store::idempotency::claim(&mut transaction, caller.id, &key).await? else {
             let claim = Some(Claim { api_key_id: caller.id, key, request_hash });
             return Ok(Begun::Fresh(Work { transaction, claim }));
@@ -80,7 +86,8 @@ impl Idempotency {
             return Err(Problem { errors, ..Problem::new(422, "idempotency_key_reused", detail) });
         }
         let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let mut response = respond(status.unwrap_or(StatusCode::OK), answer.location.as_deref(), &answer.body);
+        let mut response =
+            respond(status.unwrap_or(StatusCode::OK), answer.location.as_deref(), &answer.body);
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
         Ok(Begun::Replayed(response))
     }
@@ -108,7 +115,8 @@ impl Work {
                 location: location.map(str::to_owned),
                 body: store::write_json("answer", kept)?,
             };
-            store::idempotency::keep(&mut self.transaction, claim.api_key_id, &claim.key, &answer, now).await?;
+            store::idempotency::keep(&mut self.transaction, claim.api_key_id, &claim.key, &answer, now)
+                .await?;
         }
         self.transaction.commit().await.map_err(store::Error::from)?;
         Ok(respond(status, location, body))

@@ -39,7 +39,7 @@ pub(super) const SECURITY_SCHEME: &str = "api_key";
 struct Base;
 
 /// The document, as it is served at `/openapi.json` and committed in `openapi/`.
-pub fn document() -> OpenApi {
+pub(crate) fn document() -> OpenApi {
     complete(super::v1().into_openapi())
 }
 

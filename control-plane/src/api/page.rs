@@ -78,7 +78,11 @@ impl Paging {
     }
 
     /// The page of a list that is in memory as a whole and sorted by `key`.
-    pub(super) fn page_of_all<T>(&self, rows: impl IntoIterator<Item = T>, key: impl Fn(&T) -> String) -> Page<T> {
+    pub(super) fn page_of_all<T>(
+        &self,
+        rows: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Page<T> {
         let begins = |row: &T| self.after.as_ref().is_none_or(|after| key(row) > *after);
         let limit = usize::try_from(self.limit()).unwrap_or(usize::MAX);
         self.page(rows.into_iter().filter(begins).take(limit).collect(), key)

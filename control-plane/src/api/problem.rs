@@ -75,10 +75,13 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
 /// The problem for a refusal that axum or a layer made.
 fn of_status(status: StatusCode, path: &str) -> Problem {
     let (code, detail) = match status {
-        StatusCode::NOT_FOUND => ("not_found", format!("There is nothing at {path}; /openapi.json lists what there is.")),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            ("method_not_allowed", format!("{path} does not know this method; the Allow header lists those it knows."))
+        StatusCode::NOT_FOUND => {
+            ("not_found", format!("There is nothing at {path}; /openapi.json lists what there is."))
         }
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            format!("{path} does not know this method; the Allow header lists those it knows."),
+        ),
         StatusCode::PAYLOAD_TOO_LARGE => ("payload_too_large", "The body is too large.".to_owned()),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("unsupported_media_type", "Send the body as Content-Type: application/json.".to_owned())

@@ -22,7 +22,7 @@ const SHOWN_CHARS: usize = 9;
 
 /// A key, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ApiKey {
+pub(crate) struct ApiKey {
     /// Never changes.
     pub id: Uuid,
     /// For people.
@@ -41,7 +41,7 @@ pub struct ApiKey {
 
 /// A key that was only just made, with the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CreatedApiKey {
+pub(crate) struct CreatedApiKey {
     /// The key.
     #[serde(flatten)]
     pub api_key: ApiKey,
@@ -52,7 +52,7 @@ pub struct CreatedApiKey {
 /// The body of a request to make a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CreateApiKey)]
-pub struct Create {
+pub(crate) struct Create {
     /// For people; 1 to 80 characters.
     #[schema(example = "ci")]
     pub name: String,
@@ -64,18 +64,18 @@ pub struct Create {
 
 /// A secret in clear. Not `Debug` in clear, not stored, not logged.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub(crate) struct Token(String);
 
 impl Token {
     /// A fresh one from the operating system's randomness.
-    pub fn generate() -> Result<Self, rand::rand_core::OsError> {
+    pub(crate) fn generate() -> Result<Self, rand::rand_core::OsError> {
         let mut bytes = [0_u8; TOKEN_BYTES];
         rand::rngs::OsRng.try_fill_bytes(&mut bytes)?;
         Ok(Self(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
     /// What someone sent, or what was read from a file; `None` when it cannot be a key.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let secret = text.strip_prefix(TOKEN_PREFIX)?;
         let plausible = secret.len() == (TOKEN_BYTES * 8).div_ceil(6)
@@ -84,17 +84,17 @@ impl Token {
     }
 
     /// What is stored.
-    pub fn hash(&self) -> Vec<u8> {
+    pub(crate) fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.0.as_bytes()).to_vec()
     }
 
     /// What is shown in lists.
-    pub fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         self.0.get(..SHOWN_CHARS).unwrap_or_default()
     }
 
     /// The secret, to be handed out once.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -7,13 +7,13 @@ use utoipa::ToSchema;
 use super::report::{Disk, Report};
 
 /// A broker is `unknown` when its agent was silent for this many report intervals.
-pub const SILENT_INTERVALS_MAX: i64 = 3;
+pub(crate) const SILENT_INTERVALS_MAX: i64 = 3;
 
 /// A broker's state in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = BrokerState)]
-pub enum State {
+pub(crate) enum State {
     /// The agent's newest report is fresh and all is well.
     Healthy,
     /// It serves, but some partitions lack replicas.
@@ -28,7 +28,7 @@ pub enum State {
 
 /// A broker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Broker {
+pub(crate) struct Broker {
     /// Kafka's node id.
     pub id: i32,
     /// In one word.
@@ -69,7 +69,7 @@ pub struct Broker {
 
 /// The newest report of a broker's agent, and when it came in by the database's clock.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The report.
     pub report: Report,
     /// When it came in.
@@ -80,7 +80,12 @@ pub struct Seen {
 
 impl Broker {
     /// What the API shows of a broker, from its address and the newest report.
-    pub fn from_report(id: i32, address: Option<(String, u16)>, seen: Option<Seen>, interval_ms: i64) -> Self {
+    pub(crate) fn from_report(
+        id: i32,
+        address: Option<(String, u16)>,
+        seen: Option<Seen>,
+        interval_ms: i64,
+    ) -> Self {
         let state = match &seen {
             None => State::Starting,
             Some(seen) if seen.age_ms > interval_ms * SILENT_INTERVALS_MAX => State::Unknown,
@@ -131,8 +136,16 @@ mod tests {
             (Some(&unhealthy), 60_000, State::Unknown),
             (Some(&lacking), 10, State::Degraded),
         ] {
-            let seen = report.map(|report| Seen { report: report.clone(), received_at: crate::clock::now(), age_ms });
-            assert_eq!(Broker::from_report(1, None, seen, 2_000).state, expected, "{report:?} after {age_ms} ms");
+            let seen = report.map(|report| Seen {
+                report: report.clone(),
+                received_at: crate::clock::now(),
+                age_ms,
+            });
+            assert_eq!(
+                Broker::from_report(1, None, seen, 2_000).state,
+                expected,
+                "{report:?} after {age_ms} ms"
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// Which software serves the cluster, and in which version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// The engine's name, such as `headrace`.
     #[schema(example = "headrace")]
     pub kind: String,
@@ -20,7 +20,7 @@ pub struct Engine {
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spec {
+pub(crate) struct Spec {
     /// Number of brokers.
     pub brokers: u32,
     /// What serves it.
@@ -35,7 +35,7 @@ pub struct Spec {
 
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Never changes and is never used again.
     pub id: Uuid,
     /// Unique in the service.
@@ -68,7 +68,7 @@ pub struct Cluster {
 /// What was last seen of a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ClusterStatus)]
-pub struct Status {
+pub(crate) struct Status {
     /// In one word.
     pub state: State,
     /// What a Kafka client is given to connect; null until it is known.
@@ -84,7 +84,7 @@ pub struct Status {
 
 impl Status {
     /// Of a cluster that was only just asked for.
-    pub fn pending() -> Self {
+    pub(crate) fn pending() -> Self {
         Self {
             state: State::Pending,
             bootstrap_servers: None,
@@ -95,7 +95,14 @@ impl Status {
     }
 
     /// Sets one condition; its transition time moves only when its status does.
-    pub fn set_condition(&mut self, kind: &str, status: bool, reason: &str, message: &str, now: DateTime<Utc>) {
+    pub(crate) fn set_condition(
+        &mut self,
+        kind: &str,
+        status: bool,
+        reason: &str,
+        message: &str,
+        now: DateTime<Utc>,
+    ) {
         let fresh = Condition {
             kind: kind.to_owned(),
             status,
@@ -117,7 +124,7 @@ impl Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ClusterState)]
-pub enum State {
+pub(crate) enum State {
     /// Asked for, nothing done yet.
     Pending,
     /// Being made.
@@ -136,7 +143,7 @@ pub enum State {
 
 /// One aspect of a cluster's state, in the manner of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// The aspect, such as `Ready`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -153,7 +160,7 @@ pub struct Condition {
 /// The body of a request to make a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CreateCluster)]
-pub struct Create {
+pub(crate) struct Create {
     /// Lower-case letters, digits and hyphens; starts with a letter; at most 40 characters.
     #[schema(example = "orders", pattern = "^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
     pub name: String,
@@ -175,7 +182,7 @@ pub struct Create {
 
 /// Which engine a new cluster is to have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CreateEngine {
+pub(crate) struct CreateEngine {
     /// Default `headrace`.
     pub kind: Option<String>,
     /// Default: the newest.
@@ -185,7 +192,7 @@ pub struct CreateEngine {
 /// The body of a request to change a cluster. What is absent stays as it is; maps are replaced as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = UpdateCluster)]
-pub struct Update {
+pub(crate) struct Update {
     /// Number of brokers.
     pub brokers: Option<u32>,
     /// Broker configuration by Kafka's property names.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// How much attention an event deserves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// As it should be.
     Info,
     /// Worth a look.
@@ -19,7 +19,7 @@ pub enum Severity {
 
 impl Severity {
     /// The word used in JSON and in the database.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",
             Self::Warning => "warning",
@@ -28,7 +28,7 @@ impl Severity {
     }
 
     /// The severity of that word; what is not known is worth a look.
-    pub fn parse(word: &str) -> Self {
+    pub(crate) fn parse(word: &str) -> Self {
         match word {
             "info" => Self::Info,
             "error" => Self::Error,
@@ -39,7 +39,7 @@ impl Severity {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Event {
+pub(crate) struct Event {
     /// Rises with time.
     pub id: i64,
     /// When.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Metric {
+pub(crate) enum Metric {
     /// Produced bytes per second.
     BytesIn,
     /// Fetched bytes per second.
@@ -17,11 +17,11 @@ pub enum Metric {
 
 impl Metric {
     /// The words that a query may use.
-    pub const WORDS: [(&'static str, Self); 3] =
+    pub(crate) const WORDS: [(&'static str, Self); 3] =
         [("bytes_in", Self::BytesIn), ("bytes_out", Self::BytesOut), ("messages_in", Self::MessagesIn)];
 
     /// The unit of the values.
-    pub const fn unit(self) -> &'static str {
+    pub(crate) const fn unit(self) -> &'static str {
         match self {
             Self::BytesIn | Self::BytesOut => "bytes/second",
             Self::MessagesIn => "messages/second",
@@ -31,7 +31,7 @@ impl Metric {
 
 /// A metric of every broker over a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct MetricSeries {
+pub(crate) struct MetricSeries {
     /// Which.
     pub metric: Metric,
     /// The unit of the values.
@@ -44,7 +44,7 @@ pub struct MetricSeries {
 
 /// A metric of one broker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct BrokerSeries {
+pub(crate) struct BrokerSeries {
     /// The broker's node id.
     pub broker: i32,
     /// `[time in Unix milliseconds, value]`, oldest first.

@@ -2,15 +2,16 @@
 //!
 //! Nothing here knows HTTP, Postgres or processes; the types are the ones that the API shows and the store keeps.
 
-pub mod api_key;
-pub mod broker;
-pub mod cluster;
-pub mod event;
-pub mod metric;
-pub mod name;
-pub mod operation;
-pub mod problem;
-pub mod project;
-pub mod report;
-pub mod role;
-pub mod topic;
+pub(crate) mod api_key;
+pub(crate) mod broker;
+pub(crate) mod cluster;
+pub(crate) mod engine;
+pub(crate) mod event;
+pub(crate) mod metric;
+pub(crate) mod name;
+pub(crate) mod operation;
+pub(crate) mod problem;
+pub(crate) mod project;
+pub(crate) mod report;
+pub(crate) mod role;
+pub(crate) mod topic;

@@ -1,13 +1,13 @@
 //! Which names are allowed.
 
 /// Longest name of a cluster or project, in characters.
-pub const NAME_CHARS_MAX: usize = 40;
+pub(crate) const NAME_CHARS_MAX: usize = 40;
 /// Kafka's limit for a topic's name, in characters.
-pub const TOPIC_CHARS_MAX: usize = 249;
+pub(crate) const TOPIC_CHARS_MAX: usize = 249;
 
 /// Whether this can be the name of a cluster or project: a DNS label that starts with a letter, so that it is never
 /// taken for an id (whose first character is a digit until the year 4147) and fits in host names.
-pub fn is_resource_name(name: &str) -> bool {
+pub(crate) fn is_resource_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     bytes.len() <= NAME_CHARS_MAX
         && bytes.first().is_some_and(u8::is_ascii_lowercase)
@@ -17,11 +17,11 @@ pub fn is_resource_name(name: &str) -> bool {
 }
 
 /// What to tell about a name that is not allowed.
-pub const RESOURCE_NAME_RULE: &str =
+pub(crate) const RESOURCE_NAME_RULE: &str =
     "use 1 to 40 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen";
 
 /// Whether Kafka allows this as a topic's name.
-pub fn is_topic_name(name: &str) -> bool {
+pub(crate) fn is_topic_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= TOPIC_CHARS_MAX
         && name != "."
@@ -30,7 +30,7 @@ pub fn is_topic_name(name: &str) -> bool {
 }
 
 /// What to tell about a topic's name that is not allowed.
-pub const TOPIC_NAME_RULE: &str = "use 1 to 249 letters, digits, '.', '_' and '-'; not '.' or '..'";
+pub(crate) const TOPIC_NAME_RULE: &str = "use 1 to 249 letters, digits, '.', '_' and '-'; not '.' or '..'";
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use super::problem::Problem;
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = OperationKind)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Makes a cluster.
     #[serde(rename = "cluster.create")]
     ClusterCreate,
@@ -24,7 +24,7 @@ pub enum Kind {
 
 impl Kind {
     /// The word used in JSON and in the database.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ClusterCreate => "cluster.create",
             Self::ClusterUpdate => "cluster.update",
@@ -33,8 +33,10 @@ impl Kind {
     }
 
     /// The kind of that word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::ClusterCreate, Self::ClusterUpdate, Self::ClusterDelete].into_iter().find(|kind| kind.as_str() == word)
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::ClusterCreate, Self::ClusterUpdate, Self::ClusterDelete]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -42,7 +44,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = OperationState)]
-pub enum State {
+pub(crate) enum State {
     /// Not begun.
     Pending,
     /// Under way.
@@ -57,7 +59,7 @@ pub enum State {
 
 impl State {
     /// The word used in JSON and in the database.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Running => "running",
@@ -68,14 +70,14 @@ impl State {
     }
 
     /// The state of that word.
-    pub fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         [Self::Pending, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled]
             .into_iter()
             .find(|state| state.as_str() == word)
     }
 
     /// Whether nothing more will happen.
-    pub const fn is_final(self) -> bool {
+    pub(crate) const fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
 }
@@ -83,7 +85,7 @@ impl State {
 /// How far one step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum StepState {
+pub(crate) enum StepState {
     /// Not begun.
     Pending,
     /// Under way.
@@ -99,7 +101,7 @@ pub enum StepState {
 /// One step of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = OperationStep)]
-pub struct Step {
+pub(crate) struct Step {
     /// For programs, such as `start_brokers`.
     pub name: String,
     /// For people, such as `Start the brokers`.
@@ -116,7 +118,7 @@ pub struct Step {
 
 /// A change to a cluster while it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// Never changes.
     pub id: Uuid,
     /// What it does.

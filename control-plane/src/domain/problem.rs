@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 /// Problem details (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// A URI reference that names the kind of problem.
     #[serde(rename = "type")]
     pub kind: String,
@@ -27,7 +27,7 @@ pub struct Problem {
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// The field's path in the body, such as `config.retention.ms`, or the name of the parameter.
     pub field: String,
     /// A stable word for programs, such as `out_of_range`.
@@ -38,14 +38,14 @@ pub struct FieldError {
 
 impl FieldError {
     /// An error of one field.
-    pub fn new(field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         Self { field: field.into(), code: code.to_owned(), message: message.into() }
     }
 }
 
 impl Problem {
     /// A problem of one kind; `title` is derived from the code.
-    pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
         let mut title = code.replace('_', " ");
         if let Some(first) = title.get_mut(0..1) {
             first.make_ascii_uppercase();
@@ -62,7 +62,7 @@ impl Problem {
     }
 
     /// 422 with each bad field.
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
             [only] => format!("{}: {}", only.field, only.message),
             several => format!("{} fields are not valid; see errors.", several.len()),
@@ -71,22 +71,22 @@ impl Problem {
     }
 
     /// 404 for a resource that is not there, or that the key may not see.
-    pub fn not_found(what: &str, name: &str) -> Self {
+    pub(crate) fn not_found(what: &str, name: &str) -> Self {
         Self::new(404, "not_found", format!("There is no {what} {name:?} that this key may see."))
     }
 
     /// 403.
-    pub fn forbidden(detail: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(403, "forbidden", detail)
     }
 
     /// 500: our fault; the log has the rest.
-    pub fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(500, "internal_error", "Something went wrong inside the service; its log says what.")
     }
 
     /// 503: try again soon.
-    pub fn unavailable(detail: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(503, "unavailable", detail)
     }
 }

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The project that is there from the start.
-pub const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Project {
+pub(crate) struct Project {
     /// Never changes.
     pub id: Uuid,
     /// Unique.
@@ -23,7 +23,7 @@ pub struct Project {
 /// The body of a request to make a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CreateProject)]
-pub struct Create {
+pub(crate) struct Create {
     /// Lower-case letters, digits and hyphens; starts with a letter; at most 40 characters.
     #[schema(example = "payments")]
     pub name: String,

@@ -8,16 +8,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// At most this many reports in one request.
-pub const REPORTS_PER_REQUEST_MAX: usize = 30;
+pub(crate) const REPORTS_PER_REQUEST_MAX: usize = 30;
 /// At most this many partitions in one report.
-pub const PARTITIONS_PER_REPORT_MAX: usize = 2_000;
+pub(crate) const PARTITIONS_PER_REPORT_MAX: usize = 2_000;
 /// At most this many checks, or log directories, in one report.
-pub const ENTRIES_PER_REPORT_MAX: usize = 100;
+pub(crate) const ENTRIES_PER_REPORT_MAX: usize = 100;
 
 /// An agent says hello.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Register {
+pub(crate) struct Register {
     /// The cluster that the agent's key is bound to.
     pub cluster_id: Uuid,
     /// The broker that the agent's key is bound to.
@@ -37,7 +37,7 @@ pub struct Register {
 /// A batch of reports, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Reports {
+pub(crate) struct Reports {
     /// The cluster that the agent's key is bound to.
     pub cluster_id: Uuid,
     /// The broker that the agent's key is bound to.
@@ -54,7 +54,7 @@ pub struct Reports {
 /// What an agent saw at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Report {
+pub(crate) struct Report {
     /// Counts from 1 in each incarnation.
     pub sequence: i64,
     /// When, by the agent's clock.
@@ -104,7 +104,7 @@ pub struct Report {
 
 impl Report {
     /// Whether a partition of the broker has too few replicas or no leader.
-    pub fn lacks_replicas(&self) -> bool {
+    pub(crate) fn lacks_replicas(&self) -> bool {
         [self.under_replicated_partitions, self.under_min_isr_partitions, self.offline_partitions]
             .into_iter()
             .flatten()
@@ -115,7 +115,7 @@ impl Report {
 /// One health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub(crate) struct Check {
     /// Which, such as `kafka`.
     pub name: String,
     /// Whether it passed.
@@ -127,7 +127,7 @@ pub struct Check {
 /// One log directory's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Disk {
+pub(crate) struct Disk {
     /// The directory.
     pub dir: String,
     /// Bytes in use.
@@ -139,7 +139,7 @@ pub struct Disk {
 /// One partition's load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PartitionLoad {
+pub(crate) struct PartitionLoad {
     /// The topic.
     pub topic: String,
     /// The partition's number.
@@ -156,7 +156,7 @@ pub struct PartitionLoad {
 
 /// How far the control plane has an agent's reports, and when it wants the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// The highest sequence that is stored of this incarnation; null when there is none.
     pub accepted_sequence: Option<i64>,
     /// Time between reports, in milliseconds.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// broker's agent and covers nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// Everything, including projects and keys.
     Admin,
     /// Makes, changes and deletes clusters.
@@ -22,10 +22,11 @@ pub enum Role {
 
 impl Role {
     /// Every role, strongest first.
-    pub const ALL: [Self; 5] = [Self::Admin, Self::Operator, Self::Developer, Self::Viewer, Self::Agent];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Admin, Self::Operator, Self::Developer, Self::Viewer, Self::Agent];
 
     /// The word used in JSON, in the database and in the OpenAPI document.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Operator => "operator",
@@ -36,12 +37,12 @@ impl Role {
     }
 
     /// The role of that word.
-    pub fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == word)
     }
 
     /// Whether a key of this role may use a route that asks for `needed`.
-    pub fn covers(self, needed: Self) -> bool {
+    pub(crate) fn covers(self, needed: Self) -> bool {
         match (self.rank(), needed.rank()) {
             (Some(own), Some(needed)) => own >= needed,
             _ => self == needed,

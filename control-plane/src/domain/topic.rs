@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// A topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Topic {
+pub(crate) struct Topic {
     /// Kafka's name.
     pub name: String,
     /// Kafka's topic id.
@@ -27,7 +27,7 @@ pub struct Topic {
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = TopicPartition)]
-pub struct Partition {
+pub(crate) struct Partition {
     /// Its number.
     pub partition: i32,
     /// The leader's node id; -1 when there is none.
@@ -43,7 +43,7 @@ pub struct Partition {
 /// The body of a request to make a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CreateTopic)]
-pub struct Create {
+pub(crate) struct Create {
     /// Kafka's rule: letters, digits, `.`, `_` and `-`; at most 249 characters.
     #[schema(example = "payments")]
     pub name: String,

@@ -10,7 +10,7 @@ use crate::domain::role::Role;
 
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The key's id.
     pub id: Uuid,
     /// The key's name.
@@ -27,7 +27,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn identify(db: &mut PgConnection, token: &Token) -> Result<Option<Identity>, Error> {
+pub(crate) async fn identify(db: &mut PgConnection, token: &Token) -> Result<Option<Identity>, Error> {
     let hash = token.hash();
     let row = sqlx::query!(
         r#"SELECT k.id, k.name, k.role, k.project_id, p.name AS "project?", k.cluster_id, k.node_id,
@@ -39,7 +39,9 @@ pub async fn identify(db: &mut PgConnection, token: &Token) -> Result<Option<Ide
     .await?;
     let Some(row) = row else { return Ok(None) };
     if row.stale {
-        sqlx::query!("UPDATE api_keys SET last_used_at = now() WHERE id = $1", row.id).execute(&mut *db).await?;
+        sqlx::query!("UPDATE api_keys SET last_used_at = now() WHERE id = $1", row.id)
+            .execute(&mut *db)
+            .await?;
     }
     let Some(role) = Role::parse(&row.role) else { return Ok(None) };
     Ok(Some(Identity {
@@ -53,7 +55,7 @@ pub async fn identify(db: &mut PgConnection, token: &Token) -> Result<Option<Ide
 
 /// What a new key is to be.
 #[derive(Debug)]
-pub struct New<'a> {
+pub(crate) struct New<'a> {
     /// For people.
     pub name: &'a str,
     /// What it may do.
@@ -68,7 +70,12 @@ pub struct New<'a> {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn insert(db: &mut PgConnection, new: &New<'_>, token: &Token, now: DateTime<Utc>) -> Result<Uuid, Error> {
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    new: &New<'_>,
+    token: &Token,
+    now: DateTime<Utc>,
+) -> Result<Uuid, Error> {
     let id = Uuid::now_v7();
     let (cluster_id, node_id) = new.broker.unzip();
     sqlx::query!(
@@ -93,7 +100,11 @@ pub async fn insert(db: &mut PgConnection, new: &New<'_>, token: &Token, now: Da
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list(db: &mut PgConnection, after: Option<Uuid>, limit: i64) -> Result<Vec<ApiKey>, Error> {
+pub(crate) async fn list(
+    db: &mut PgConnection,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ApiKey>, Error> {
     let rows = sqlx::query!(
         r#"SELECT k.id, k.name, k.role, p.name AS "project?", k.prefix, k.created_at, k.last_used_at
            FROM api_keys k LEFT JOIN projects p ON p.id = k.project_id
@@ -120,7 +131,7 @@ pub async fn list(db: &mut PgConnection, after: Option<Uuid>, limit: i64) -> Res
 
 /// What became of a wish to delete a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
+pub(crate) enum Deleted {
     /// It is gone.
     Yes,
     /// There was none.
@@ -133,7 +144,7 @@ pub enum Deleted {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<Deleted, Error> {
+pub(crate) async fn delete(db: &mut PgConnection, id: Uuid) -> Result<Deleted, Error> {
     super::lock(db, "api-keys").await?;
     let role = sqlx::query_scalar!("SELECT role FROM api_keys WHERE id = $1 AND role <> 'agent'", id)
         .fetch_optional(&mut *db)
@@ -150,7 +161,7 @@ pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<Deleted, Error> {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn count_admins_but(db: &mut PgConnection, id: Option<Uuid>) -> Result<i64, Error> {
+pub(crate) async fn count_admins_but(db: &mut PgConnection, id: Option<Uuid>) -> Result<i64, Error> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM api_keys
            WHERE role = 'admin' AND project_id IS NULL AND id IS DISTINCT FROM $1"#,
@@ -164,16 +175,14 @@ pub async fn count_admins_but(db: &mut PgConnection, id: Option<Uuid>) -> Result
 ///
 /// # Errors
 /// When the database is away.
-pub async fn replace_agent_key(
+pub(crate) async fn replace_agent_key(
     db: &mut PgConnection,
     cluster_id: Uuid,
     node_id: i32,
     token: &Token,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    sqlx::query!("DELETE FROM api_keys WHERE cluster_id = $1 AND node_id = $2", cluster_id, node_id)
-        .execute(&mut *db)
-        .await?;
+    delete_agent_key(db, cluster_id, node_id).await?;
     let name = format!("agent of broker {node_id}");
     let new = New { name: &name, role: Role::Agent, project_id: None, broker: Some((cluster_id, node_id)) };
     insert(db, &new, token, now).await?;
@@ -184,7 +193,7 @@ pub async fn replace_agent_key(
 ///
 /// # Errors
 /// When the database is away.
-pub async fn is_agent_key(
+pub(crate) async fn is_agent_key(
     db: &mut PgConnection,
     cluster_id: Uuid,
     node_id: i32,
@@ -192,4 +201,19 @@ pub async fn is_agent_key(
 ) -> Result<bool, Error> {
     let identity = identify(db, token).await?;
     Ok(identity.is_some_and(|identity| identity.broker == Some((cluster_id, node_id))))
+}
+
+/// Deletes the key of a broker's agent.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn delete_agent_key(
+    db: &mut PgConnection,
+    cluster_id: Uuid,
+    node_id: i32,
+) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM api_keys WHERE cluster_id = $1 AND node_id = $2", cluster_id, node_id)
+        .execute(db)
+        .await?;
+    Ok(())
 }

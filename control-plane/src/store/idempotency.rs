@@ -9,7 +9,7 @@ use super::Error;
 
 /// An answer that was given before.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// SHA-256 of the request that it was given to.
     pub request_hash: Vec<u8>,
     /// The HTTP status.
@@ -24,7 +24,11 @@ pub struct Stored {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn claim(db: &mut PgConnection, api_key_id: Uuid, key: &str) -> Result<Option<Stored>, Error> {
+pub(crate) async fn claim(
+    db: &mut PgConnection,
+    api_key_id: Uuid,
+    key: &str,
+) -> Result<Option<Stored>, Error> {
     super::lock(db, &format!("idempotency {api_key_id} {key}")).await?;
     Ok(sqlx::query_as!(
         Stored,
@@ -41,7 +45,7 @@ pub async fn claim(db: &mut PgConnection, api_key_id: Uuid, key: &str) -> Result
 ///
 /// # Errors
 /// When the database is away.
-pub async fn keep(
+pub(crate) async fn keep(
     db: &mut PgConnection,
     api_key_id: Uuid,
     key: &str,
@@ -70,8 +74,9 @@ pub async fn keep(
 ///
 /// # Errors
 /// When the database is away.
-pub async fn prune(db: &mut PgConnection) -> Result<u64, Error> {
-    let deleted =
-        sqlx::query!("DELETE FROM idempotency WHERE created_at < now() - interval '24 hours'").execute(db).await?;
+pub(crate) async fn prune(db: &mut PgConnection) -> Result<u64, Error> {
+    let deleted = sqlx::query!("DELETE FROM idempotency WHERE created_at < now() - interval '24 hours'")
+        .execute(db)
+        .await?;
     Ok(deleted.rows_affected())
 }

@@ -3,16 +3,16 @@
 //! Functions take a connection, so that callers decide what one transaction holds. Times come from the database where
 //! two control planes compare them (leases, report ages), for their clocks may differ.
 
-pub mod api_keys;
-//pub mod clusters;
-//pub mod events;
-pub mod idempotency;
-//pub mod instances;
-//pub mod nodes;
-//pub mod operations;
-//pub mod projects;
-//pub mod reports;
-//pub mod work;
+pub(crate) mod api_keys;
+pub(crate) mod clusters;
+pub(crate) mod events;
+pub(crate) mod idempotency;
+pub(crate) mod instances;
+pub(crate) mod nodes;
+pub(crate) mod operations;
+pub(crate) mod projects;
+pub(crate) mod reports;
+pub(crate) mod work;
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -54,13 +54,17 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(error)
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             // 08: connection; 53: resources; 57P0x: the server is going down or coming up; 25006: a standby.
             sqlx::Error::Database(database)
                 if database.code().is_some_and(|code| {
-                    code.starts_with("08") || code.starts_with("53") || code.starts_with("57P0") || code == "25006"
+                    code.starts_with("08")
+                        || code.starts_with("53")
+                        || code.starts_with("57P0")
+                        || code == "25006"
                 }) =>
             {
                 Self::Unavailable(error)
@@ -70,14 +74,9 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Whether an insert failed because a unique column's value is taken.
-pub fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
 /// The database.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     pool: PgPool,
 }
 
@@ -86,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// When the URL cannot be read.
-    pub fn open(url: &str) -> Result<Self, Error> {
+    pub(crate) fn open(url: &str) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)
             .map_err(Error::Database)?
             .application_name("headrace-control-plane")
@@ -106,7 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away, or was migrated by a newer version.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+    pub(crate) async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         MIGRATIONS.run(&self.pool).await
     }
 
@@ -114,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, Error> {
+    pub(crate) async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, Error> {
         Ok(self.pool.acquire().await?)
     }
 
@@ -122,7 +121,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
         Ok(self.pool.begin().await?)
     }
 
@@ -135,14 +134,14 @@ impl Store {
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ping(&self) -> Result<(), Error> {
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
         let mut connection = self.connection().await?;
         sqlx::query_scalar!("SELECT 1 AS one").fetch_one(&mut *connection).await?;
         Ok(())
     }
 
     /// Closes all connections.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 }
@@ -151,7 +150,7 @@ impl Store {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn lock(connection: &mut PgConnection, key: &str) -> Result<(), Error> {
+pub(crate) async fn lock(connection: &mut PgConnection, key: &str) -> Result<(), Error> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key).fetch_one(connection).await?;
     Ok(())
 }
@@ -165,6 +164,9 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
 }
 
 /// A type as JSON to store.
-pub(crate) fn write_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<serde_json::Value, Error> {
+pub(crate) fn write_json<T: serde::Serialize>(
+    what: &'static str,
+    value: &T,
+) -> Result<serde_json::Value, Error> {
     serde_json::to_value(value).map_err(|source| Error::Corrupt { what, source })
 }

@@ -1,0 +1,141 @@
+//! Reads what is asked of a cluster, and says what is wrong with each field.
+
+use std::collections::BTreeMap;
+
+use crate::api::fields::Fields;
+use crate::domain::cluster::{Engine, Spec, Update};
+use crate::domain::problem::{FieldError, Problem};
+use crate::domain::{engine, name};
+
+/// More brokers than this are a slip of the finger, whatever the engine can do.
+const BROKERS_MAX: i64 = 1_000;
+/// Longest key of a configuration or a label, in characters.
+const KEY_CHARS_MAX: usize = 128;
+/// What the service decides for each broker, so that a user cannot.
+const RESERVED_KEYS: &[&str] = &[
+    "node.id",
+    "broker.id",
+    "cluster.id",
+    "process.roles",
+    "listeners",
+    "advertised.listeners",
+    "listener.security.protocol.map",
+    "inter.broker.listener.name",
+    "controller.listener.names",
+    "controller.quorum.voters",
+    "controller.quorum.bootstrap.servers",
+    "log.dir",
+    "log.dirs",
+    "metadata.log.dir",
+    "headrace.admin.listener",
+];
+
+/// A cluster that is asked for.
+pub(super) struct New {
+    pub(super) name: String,
+    pub(super) project: Option<String>,
+    pub(super) spec: Spec,
+}
+
+/// Reads the body of a create.
+pub(super) fn read_create(mut fields: Fields) -> Result<New, Problem> {
+    fields.require("name");
+    let name = fields.text("name", name::is_resource_name, name::RESOURCE_NAME_RULE);
+    let project = fields.text("project", |_| true, "");
+    let brokers = fields.integer("brokers", 1..=BROKERS_MAX).and_then(|count| u32::try_from(count).ok());
+    let engine = read_engine(&mut fields);
+    let deletion_protection = fields.boolean("deletion_protection").unwrap_or(false);
+    let config = read_config(&mut fields).unwrap_or_default();
+    let labels = read_labels(&mut fields).unwrap_or_default();
+    if let Some(error) = too_many_brokers(&engine, brokers) {
+        fields.error(&error.field, &error.code, error.message);
+    }
+    fields.finish()?;
+    let spec = Spec { brokers: brokers.unwrap_or(1), engine, deletion_protection, config, labels };
+    Ok(New { name: name.unwrap_or_default(), project, spec })
+}
+
+/// Reads the body of an update.
+pub(super) fn read_update(mut fields: Fields) -> Result<Update, Problem> {
+    let update = Update {
+        brokers: fields.integer("brokers", 1..=BROKERS_MAX).and_then(|count| u32::try_from(count).ok()),
+        config: read_config(&mut fields),
+        labels: read_labels(&mut fields),
+        deletion_protection: fields.boolean("deletion_protection"),
+    };
+    fields.finish()?;
+    Ok(update)
+}
+
+/// Refuses more brokers than the engine can have.
+pub(super) fn check_brokers(engine: &Engine, brokers: Option<u32>) -> Result<(), Problem> {
+    match too_many_brokers(engine, brokers) {
+        Some(error) => Err(Problem::invalid(vec![error])),
+        None => Ok(()),
+    }
+}
+
+/// Changes what an update names.
+pub(super) fn apply(spec: &mut Spec, update: Update) {
+    let Update { brokers, config, labels, deletion_protection } = update;
+    spec.brokers = brokers.unwrap_or(spec.brokers);
+    spec.deletion_protection = deletion_protection.unwrap_or(spec.deletion_protection);
+    if let Some(config) = config {
+        spec.config = config;
+    }
+    if let Some(labels) = labels {
+        spec.labels = labels;
+    }
+}
+
+fn too_many_brokers(engine: &Engine, brokers: Option<u32>) -> Option<FieldError> {
+    let most = engine::find(&engine.kind)?.brokers_max;
+    if brokers? <= most {
+        return None;
+    }
+    let message = format!(
+        "must be at most {most}: clusters of {} {} have no more brokers yet",
+        engine.kind, engine.version
+    );
+    Some(FieldError::new("brokers", "out_of_range", message))
+}
+
+fn read_engine(fields: &mut Fields) -> Engine {
+    let mut chosen = &engine::ALL[0];
+    let mut version = None;
+    if let Some(mut inner) = fields.object("engine") {
+        let kinds: Vec<&str> = engine::ALL.iter().map(|engine| engine.kind).collect();
+        let rule = format!("must be one of: {}", kinds.join(", "));
+        if let Some(kind) = inner.text("kind", |kind| engine::find(kind).is_some(), &rule) {
+            chosen = engine::find(&kind).unwrap_or(chosen);
+        }
+        let rule = format!("must be one of: {}", chosen.versions.join(", "));
+        version = inner.text("version", |version| chosen.versions.contains(&version), &rule);
+        fields.close_object(inner);
+    }
+    let version = version.unwrap_or_else(|| chosen.versions[0].to_owned());
+    Engine { kind: chosen.kind.to_owned(), version }
+}
+
+fn read_config(fields: &mut Fields) -> Option<BTreeMap<String, String>> {
+    fields.text_map("config", |key| check_config_key(key, true))
+}
+
+fn read_labels(fields: &mut Fields) -> Option<BTreeMap<String, String>> {
+    fields.text_map("labels", |key| {
+        let fine = (1..=KEY_CHARS_MAX).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+        if fine { Ok(()) } else { Err(format!("a label's key has 1 to {KEY_CHARS_MAX} characters")) }
+    })
+}
+
+/// Whether this can be a key of Kafka's configuration; a broker's may not be one that the service decides.
+pub(in crate::api) fn check_config_key(key: &str, of_broker: bool) -> Result<(), String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if key.is_empty() || key.len() > KEY_CHARS_MAX || !key.bytes().all(plain) {
+        return Err("is not a name of Kafka's configuration".to_owned());
+    }
+    if of_broker && RESERVED_KEYS.contains(&key) {
+        return Err("is decided by the service and cannot be set".to_owned());
+    }
+    Ok(())
+}

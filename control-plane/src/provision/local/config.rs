@@ -1,0 +1,126 @@
+//! The files that a broker and an agent are started with.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::store::clusters::Stored;
+use crate::store::nodes::Node;
+
+/// The broker's configuration in its node's folder.
+pub(super) const BROKER_FILE: &str = "broker.properties";
+/// The agent's configuration.
+pub(super) const AGENT_FILE: &str = "agent.json";
+/// The agent's API key, mode 0600.
+pub(super) const AGENT_KEY_FILE: &str = "agent-key";
+/// The broker's data.
+pub(super) const DATA_DIR: &str = "data";
+/// Replicas of internal topics, where there are as many brokers (Kafka's default).
+const INTERNAL_REPLICAS_MAX: u32 = 3;
+
+/// Where a node is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Addresses {
+    host: String,
+    client_port: i32,
+    internal_port: i32,
+    admin_port: i32,
+}
+
+impl Addresses {
+    /// Of a node that has all its ports.
+    pub(super) fn of(node: &Node) -> Option<Self> {
+        Some(Self {
+            host: node.host.clone(),
+            client_port: node.client_port?,
+            internal_port: node.internal_port?,
+            admin_port: node.admin_port?,
+        })
+    }
+
+    /// For Kafka clients.
+    pub(super) fn client(&self) -> String {
+        format!("{}:{}", self.host, self.client_port)
+    }
+
+    /// For other brokers, the agent and us.
+    pub(super) fn internal(&self) -> String {
+        format!("{}:{}", self.host, self.internal_port)
+    }
+
+    /// For health and metrics.
+    pub(super) fn admin(&self) -> String {
+        format!("{}:{}", self.host, self.admin_port)
+    }
+}
+
+/// Tells configurations apart.
+pub(super) fn hash(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
+}
+
+/// A broker's configuration: what the service decides, and what the user set.
+pub(super) fn broker(cluster: &Stored, node: i32, addresses: &Addresses, dir: &Path) -> String {
+    let listeners = format!("PLAINTEXT://{},INTERNAL://{}", addresses.client(), addresses.internal());
+    let internal_replicas = cluster.spec.brokers.clamp(1, INTERNAL_REPLICAS_MAX).to_string();
+    let mut properties: BTreeMap<&str, String> = BTreeMap::new();
+    properties.insert("offsets.topic.replication.factor", internal_replicas);
+    properties.extend(cluster.spec.config.iter().map(|(key, value)| (key.as_str(), value.clone())));
+    properties.insert("node.id", node.to_string());
+    // Kafka writes cluster ids as the URL-safe base64 of a UUID.
+    properties.insert("cluster.id", URL_SAFE_NO_PAD.encode(cluster.id.as_bytes()));
+    properties.insert("listeners", listeners.clone());
+    properties.insert("advertised.listeners", listeners);
+    properties.insert("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT".to_owned());
+    properties.insert("inter.broker.listener.name", "INTERNAL".to_owned());
+    properties.insert("log.dirs", dir.join(DATA_DIR).display().to_string());
+    properties.insert("headrace.admin.listener", addresses.admin());
+    let mut text =
+        String::from("# Written by the control plane, which writes it again: change the cluster instead.\n");
+    for (key, value) in properties {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{key}={}", value.replace('\\', "\\\\"));
+    }
+    text
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AgentConfig<'a> {
+    cluster_id: Uuid,
+    node_id: i32,
+    broker_admin: String,
+    bootstrap: String,
+    control_plane: Vec<String>,
+    api_key_file: &'a str,
+    state_dir: &'a str,
+    broker_pid_file: &'a str,
+    log_dirs: Vec<&'a str>,
+}
+
+/// An agent's configuration.
+pub(super) fn agent(cluster: Uuid, node: i32, addresses: &Addresses, urls: &[String]) -> String {
+    let config = AgentConfig {
+        cluster_id: cluster,
+        node_id: node,
+        broker_admin: format!("http://{}", addresses.admin()),
+        bootstrap: addresses.internal(),
+        control_plane: urls.to_vec(),
+        api_key_file: AGENT_KEY_FILE,
+        state_dir: ".",
+        broker_pid_file: "broker.pid",
+        log_dirs: vec![DATA_DIR],
+    };
+    serde_json::to_string_pretty(&config).unwrap_or_default()
+}
+
+/// Where the agent of a folder reports.
+pub(super) fn agent_urls(dir: &Path) -> Vec<String> {
+    let Ok(text) = std::fs::read_to_string(dir.join(AGENT_FILE)) else { return Vec::new() };
+    serde_json::from_str::<AgentConfig<'_>>(&text).map(|config| config.control_plane).unwrap_or_default()
+}

@@ -1,0 +1,62 @@
+//! Where clusters run. A provider looks at what is there and does one action at a time; it decides nothing.
+//!
+//! Every action may be repeated, may be interrupted at any line, and may meet what an interrupted one left behind.
+
+pub(crate) mod local;
+
+use std::future::Future;
+
+use crate::reconcile::plan::{Action, Observed};
+use crate::store;
+use crate::store::clusters::Stored;
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The state could not be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A file or process could not be handled.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done, to what.
+        doing: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Trying again as things are will not help.
+    #[error("{0}")]
+    Permanent(String),
+    /// It may work later.
+    #[error("{0}")]
+    NotYet(String),
+}
+
+impl Error {
+    /// Of a file or process.
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+}
+
+/// Runs clusters somewhere.
+pub(crate) trait Provider: Send + Sync + 'static {
+    /// Its name in `GET /v1/capabilities`.
+    fn kind(&self) -> &'static str;
+
+    /// What there is of a cluster.
+    fn observe(&self, cluster: &Stored) -> impl Future<Output = Result<Observed, Error>> + Send;
+
+    /// Does one thing.
+    fn apply(&self, cluster: &Stored, action: Action) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// What Kafka clients are given to connect.
+    fn bootstrap_servers(
+        &self,
+        cluster: &Stored,
+    ) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+
+    /// Removes what belongs to the cluster as a whole, after its nodes are gone.
+    fn remove_cluster(&self, cluster: &Stored) -> impl Future<Output = Result<(), Error>> + Send;
+}

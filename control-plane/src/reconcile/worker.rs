@@ -1,0 +1,385 @@
+//! Takes clusters that are due from the queue and works on them, one at a time, under a lease.
+//!
+//! A pass looks, plans, does the first action, and looks again, until nothing is left to do. Whatever it writes, it
+//! writes in a transaction that checks the lease. If the lease is lost, or someone asks for something else meanwhile,
+//! the pass is dropped where it stands: whoever comes next finds what is there and goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng as _;
+use sqlx::{PgConnection, Postgres, Transaction};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{Action, Desired, Observed, plan};
+use super::progress::{self, Findings};
+use crate::changes::Changes;
+use crate::clock;
+use crate::domain::cluster::Status;
+use crate::domain::event::Severity;
+use crate::domain::operation::Kind;
+use crate::provision::{self, Provider};
+use crate::store::clusters::Stored;
+use crate::store::work::Lease;
+use crate::store::{self, Store, operations};
+use crate::telemetry::Telemetry;
+
+/// A pass that does more than this never comes to an end.
+const ACTIONS_PER_PASS_MAX: usize = 10_000;
+/// After this many failures in a row an operation has failed. The cluster is still tried again, now and then.
+const FAILURES_MAX: i32 = 6;
+/// Wait after the first failure; doubles with each.
+const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// Longest wait after a failure.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A worker looks into the queue this often even when nobody wakes it.
+const IDLE_POLL: Duration = Duration::from_millis(500);
+/// Wait after the database did not answer.
+const STORE_AWAY_WAIT: Duration = Duration::from_secs(1);
+
+/// What workers share.
+#[derive(Debug)]
+pub(crate) struct Reconciler<P> {
+    pub(crate) store: Store,
+    pub(crate) provider: Arc<P>,
+    pub(crate) changes: Changes,
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// A worker that is silent for this long has lost its cluster.
+    pub(crate) lease: Duration,
+    /// A cluster is looked at this often even when nobody asks.
+    pub(crate) resync: Duration,
+}
+
+/// Why a pass did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("{doing}: {source}")]
+    Action { doing: String, source: provision::Error },
+    #[error(transparent)]
+    Provider(#[from] provision::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the lease is lost")]
+    LeaseLost,
+    #[error("something else was asked for")]
+    Superseded,
+    #[error("the control plane shuts down")]
+    Shutdown,
+}
+
+impl<P: Provider> Reconciler<P> {
+    /// Works until shutdown.
+    pub(crate) async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut signals = self.changes.work();
+        while !shutdown.is_cancelled() {
+            match self.next().await {
+                Ok(Some(lease)) => self.work(&lease, &shutdown).await,
+                Ok(None) => {
+                    tokio::select! {
+                        () = shutdown.cancelled() => {}
+                        _ = signals.changed() => {}
+                        () = tokio::time::sleep(jitter(IDLE_POLL)) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the work queue");
+                    tokio::select! {
+                        () = shutdown.cancelled() => {}
+                        () = tokio::time::sleep(jitter(STORE_AWAY_WAIT)) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next(&self) -> Result<Option<Lease>, store::Error> {
+        let mut db = self.store.connection().await?;
+        store::work::lease(&mut db, self.lease).await
+    }
+
+    /// One pass under a lease, and what follows from how it ended.
+    async fn work(&self, lease: &Lease, shutdown: &CancellationToken) {
+        // Boxed: the future of a pass is large.
+        let pass = Box::pin(self.pass(lease));
+        let result = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Err(Interrupted::Shutdown),
+            interrupted = self.keep_lease(lease) => Err(interrupted),
+            result = pass => result,
+        };
+        let (delay, failures) = match &result {
+            Ok(()) => (self.resync, 0),
+            Err(Interrupted::LeaseLost) => {
+                tracing::warn!(cluster = %lease.cluster_id, "lost the lease; another worker goes on");
+                return;
+            }
+            Err(Interrupted::Superseded | Interrupted::Shutdown) => (Duration::ZERO, lease.failures),
+            Err(error) => {
+                self.telemetry.pass_failed();
+                let failures = lease.failures.saturating_add(1);
+                tracing::warn!(cluster = %lease.cluster_id, failures, %error, "a pass failed");
+                (backoff(failures), failures)
+            }
+        };
+        self.telemetry.pass_done();
+        let given_back = async {
+            let mut db = self.store.connection().await?;
+            store::work::finish(&mut db, lease, delay, failures).await
+        };
+        if let Err(error) = given_back.await {
+            // The lease expires by itself.
+            tracing::warn!(cluster = %lease.cluster_id, %error, "cannot give a lease back");
+        }
+    }
+
+    /// Renews the lease until it is lost, or somebody asks for something else.
+    async fn keep_lease(&self, lease: &Lease) -> Interrupted {
+        let mut signals = self.changes.work();
+        let mut expires = tokio::time::Instant::now() + self.lease;
+        loop {
+            tokio::select! {
+                _ = signals.changed() => {}
+                () = tokio::time::sleep(self.lease / 3) => {}
+            }
+            let renewed_from = tokio::time::Instant::now();
+            let renewal = async {
+                let mut db = self.store.connection().await?;
+                store::work::renew(&mut db, lease, self.lease).await
+            };
+            match tokio::time::timeout_at(expires, renewal).await {
+                Ok(Ok(Some(signals))) if signals != lease.signals => return Interrupted::Superseded,
+                Ok(Ok(Some(_))) => expires = renewed_from + self.lease,
+                Ok(Ok(None)) => return Interrupted::LeaseLost,
+                Ok(Err(error)) if tokio::time::Instant::now() < expires => {
+                    tracing::warn!(cluster = %lease.cluster_id, %error, "cannot renew a lease");
+                    tokio::time::sleep(self.lease / 10).await;
+                }
+                Ok(Err(_)) | Err(_) => return Interrupted::LeaseLost,
+            }
+        }
+    }
+
+    async fn pass(&self, lease: &Lease) -> Result<(), Interrupted> {
+        let found = {
+            let mut db = self.store.connection().await?;
+            store::clusters::get(&mut db, lease.cluster_id).await?
+        };
+        let Some(mut cluster) = found else { return Ok(()) };
+        let desired = match cluster.deletion_requested_at {
+            Some(_) => Desired::Absent,
+            None => Desired::Present { brokers: cluster.spec.brokers },
+        };
+        let mut last = None;
+        for _ in 0..ACTIONS_PER_PASS_MAX {
+            let observed = self.provider.observe(&cluster).await?;
+            let actions = plan(desired, &observed);
+            let Some(action) = actions.first().copied() else {
+                return self.converged(lease, &mut cluster, &observed).await;
+            };
+            self.begin(lease, &mut cluster, &observed, action).await?;
+            if last != Some(action) {
+                tracing::info!(cluster = cluster.name, %action, "reconciling");
+            }
+            last = Some(action);
+            if let Err(source) = self.provider.apply(&cluster, action).await {
+                let error = Interrupted::Action { doing: action.to_string(), source };
+                self.failed(lease, &mut cluster, &observed, &error).await?;
+                return Err(error);
+            }
+        }
+        Err(provision::Error::NotYet("a plan does not come to an end".to_owned()).into())
+    }
+
+    /// Tells what is about to be done, before it is done.
+    async fn begin(
+        &self,
+        lease: &Lease,
+        cluster: &mut Stored,
+        observed: &Observed,
+        action: Action,
+    ) -> Result<(), Interrupted> {
+        let bootstrap = self.provider.bootstrap_servers(cluster).await?;
+        let now = clock::now();
+        let mut transaction = self.hold(lease).await?;
+        let db = &mut *transaction;
+        let unfinished = operations::unfinished(db, cluster.id).await?;
+        if let Some(mut current) = unfinished.first().cloned() {
+            progress::begin(&mut current.operation, action, now);
+            operations::save(db, &current.operation).await?;
+        } else if let Some(event) = healing_event(cluster, action) {
+            store::events::insert(db, cluster, &event, now).await?;
+        }
+        let findings = Findings {
+            observed,
+            unfinished: &kinds(&unfinished),
+            converged: false,
+            bootstrap_servers: bootstrap,
+            failure: None,
+        };
+        write_status(db, cluster, observed, progress::status(cluster, &findings, now)).await?;
+        commit(transaction).await
+    }
+
+    /// Nothing is left to do: operations have succeeded, a deleted cluster is forgotten.
+    async fn converged(
+        &self,
+        lease: &Lease,
+        cluster: &mut Stored,
+        observed: &Observed,
+    ) -> Result<(), Interrupted> {
+        let deleted = cluster.deletion_requested_at.is_some();
+        if deleted {
+            self.provider.remove_cluster(cluster).await?;
+        }
+        let bootstrap = self.provider.bootstrap_servers(cluster).await?;
+        let now = clock::now();
+        let mut transaction = self.hold(lease).await?;
+        let db = &mut *transaction;
+        let unfinished = operations::unfinished(db, cluster.id).await?;
+        for mut done in unfinished.iter().filter(|done| done.generation <= cluster.generation).cloned() {
+            progress::succeed(&mut done.operation, now);
+            operations::save(db, &done.operation).await?;
+            let event = store::events::New {
+                severity: Severity::Info,
+                reason: done.operation.kind.as_str(),
+                message: format!("{} of {:?} succeeded.", done.operation.kind.as_str(), cluster.name),
+                actor: done.actor.as_deref(),
+            };
+            store::events::insert(db, cluster, &event, now).await?;
+        }
+        if deleted {
+            store::clusters::delete(db, cluster.id).await?;
+            return commit(transaction).await;
+        }
+        let findings = Findings {
+            observed,
+            unfinished: &[],
+            converged: true,
+            bootstrap_servers: bootstrap,
+            failure: None,
+        };
+        write_status(db, cluster, observed, progress::status(cluster, &findings, now)).await?;
+        commit(transaction).await
+    }
+
+    /// An action failed: tell why, and give the operation up when that has happened too often or cannot get better.
+    async fn failed(
+        &self,
+        lease: &Lease,
+        cluster: &mut Stored,
+        observed: &Observed,
+        error: &Interrupted,
+    ) -> Result<(), Interrupted> {
+        let Interrupted::Action { source, .. } = error else { return Ok(()) };
+        // That the database is away says nothing about the cluster.
+        if matches!(source, provision::Error::Store(_)) {
+            return Ok(());
+        }
+        let give_up = matches!(source, provision::Error::Permanent(_)) || lease.failures + 1 >= FAILURES_MAX;
+        let why = error.to_string();
+        let bootstrap = self.provider.bootstrap_servers(cluster).await?;
+        let now = clock::now();
+        let mut transaction = self.hold(lease).await?;
+        let db = &mut *transaction;
+        let mut unfinished = operations::unfinished(db, cluster.id).await?;
+        if let Some(current) = unfinished.first_mut() {
+            progress::fail(&mut current.operation, &why, give_up, now);
+            operations::save(db, &current.operation).await?;
+            if give_up {
+                let kind = current.operation.kind.as_str();
+                let event = store::events::New {
+                    severity: Severity::Error,
+                    reason: "operation_failed",
+                    message: format!("{kind} of {:?} failed: {why}", cluster.name),
+                    actor: current.actor.as_deref(),
+                };
+                store::events::insert(db, cluster, &event, now).await?;
+                unfinished.remove(0);
+            }
+        }
+        let findings = Findings {
+            observed,
+            unfinished: &kinds(&unfinished),
+            converged: false,
+            bootstrap_servers: bootstrap,
+            failure: Some(&why),
+        };
+        write_status(db, cluster, observed, progress::status(cluster, &findings, now)).await?;
+        commit(transaction).await
+    }
+
+    /// A transaction during which the lease is ours.
+    async fn hold(&self, lease: &Lease) -> Result<Transaction<'static, Postgres>, Interrupted> {
+        let mut transaction = self.store.begin().await?;
+        if !store::work::hold(&mut transaction, lease).await? {
+            return Err(Interrupted::LeaseLost);
+        }
+        Ok(transaction)
+    }
+}
+
+async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), Interrupted> {
+    Ok(transaction.commit().await.map_err(store::Error::from)?)
+}
+
+fn kinds(operations: &[operations::Stored]) -> Vec<Kind> {
+    operations.iter().map(|stored| stored.operation.kind).collect()
+}
+
+/// What to tell when something has to be brought back although nobody asked for a change.
+fn healing_event(cluster: &Stored, action: Action) -> Option<store::events::New<'static>> {
+    let (reason, message) = match action {
+        Action::StartBroker(node) => (
+            "broker_restarted",
+            format!("Broker {node} of {:?} did not run and is started again.", cluster.name),
+        ),
+        Action::StartAgent(node) => {
+            ("agent_restarted", format!("The agent of broker {node} of {:?} is started again.", cluster.name))
+        }
+        _ => return None,
+    };
+    Some(store::events::New { severity: Severity::Warning, reason, message, actor: None })
+}
+
+/// Writes what was seen, where it differs from what is stored.
+async fn write_status(
+    db: &mut PgConnection,
+    cluster: &mut Stored,
+    observed: &Observed,
+    status: Status,
+) -> Result<(), store::Error> {
+    for (id, node) in observed {
+        store::nodes::set_ready(db, cluster.id, *id, node.ready).await?;
+    }
+    if status != cluster.status {
+        store::clusters::write_status(db, cluster.id, &status).await?;
+        cluster.status = status;
+    }
+    Ok(())
+}
+
+/// Between half of it and all of it, so that control planes do not march in step.
+fn jitter(duration: Duration) -> Duration {
+    duration.mul_f64(rand::rng().random_range(0.5..=1.0))
+}
+
+fn backoff(failures: i32) -> Duration {
+    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(16);
+    jitter(BACKOFF_FIRST.saturating_mul(1 << doublings).min(BACKOFF_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BACKOFF_MAX, Duration, backoff};
+
+    #[test]
+    fn waits_grow_and_have_an_end() {
+        for (failures, at_most_ms) in [(1, 500), (2, 1_000), (3, 2_000), (7, 30_000), (1_000, 30_000)] {
+            let wait = backoff(failures);
+            assert!(
+                wait >= Duration::from_millis(at_most_ms / 2) && wait <= Duration::from_millis(at_most_ms)
+            );
+        }
+        assert!(backoff(i32::MAX) <= BACKOFF_MAX);
+    }
+}
