@@ -18,7 +18,7 @@ const page = context.pages()[0] ?? (await context.newPage());
 page.setDefaultTimeout(30_000);
 page.on("pageerror", (e) => problems.push(`page error: ${e}`));
 page.on("request", (r) => { if (!r.url().startsWith(base) && !r.url().startsWith("data:") && !r.url().startsWith("blob:")) problems.push(`outside request: ${r.url()}`); });
-page.on("console", (m) => { if (m.type() === "error" && !/401|404/.test(m.text())) problems.push(`console: ${m.text()}`); });
+page.on("console", (m) => { if (m.type() === "error" && !/status of 4\d\d/.test(m.text())) problems.push(`console: ${m.text()}`); });
 const shot = (what) => page.screenshot({ path: join(shots, `${what}.png`) });
 
 try {

@@ -37,7 +37,10 @@ class Api:
         data = raw if raw is not None else (json.dumps(body) if body is not None else None)
         connection = http.client.HTTPConnection(self.address, timeout=timeout)
         try:
-            connection.request(method, path, data, head)
+            try:
+                connection.request(method, path, data, head)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused before all was sent: the answer says why
             r = connection.getresponse()
             return Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, r.read().decode("utf-8", "replace"))
         finally:

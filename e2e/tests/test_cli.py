@@ -19,7 +19,7 @@ def test_a_clusters_and_a_topics_life(service):
     s.run("produce", "--cluster", "by-cli", "--topic", "greetings", stdin="one\ntwo\nthree\n")
     read = s.run("consume", "--cluster", "by-cli", "--topic", "greetings", "--from-beginning", "--max-messages", "3").stdout
     assert sorted(read.split()) == ["one", "three", "two"]
-    s.run("topic", "delete", "greetings", "--cluster", "by-cli", "--yes")
+    s.run("topic", "delete", "greetings", "--cluster", "by-cli")
     s.run("cluster", "delete", "by-cli", "--yes", "--wait")
     assert s.run("cluster", "get", "by-cli", check=False).returncode == 3
 
@@ -28,8 +28,8 @@ def test_a_clusters_and_a_topics_life(service):
     (["cluster", "get", "none"], 3, ["none"]),
     (["cluster", "create", "a b"], None, ["name"]),
     (["cluster", "frobnicate"], 2, ["frobnicate"]),
-    (["--server", "http://127.0.0.1:1", "cluster", "list"], None, ["127.0.0.1:1", "headrace up"]),
-    (["--api-key", "wrong", "cluster", "list"], 4, ["key"]),
+    (["cluster", "list", "--server", "http://127.0.0.1:1"], None, ["127.0.0.1:1", "headrace up"]),
+    (["cluster", "list", "--api-key", "wrong"], 4, ["key"]),
     (["topic", "create", "t", "--cluster", "none"], 3, ["none"]),
 ])
 def test_errors_say_what_to_do(service, args, code, words):

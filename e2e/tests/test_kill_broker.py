@@ -3,15 +3,11 @@
 import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import java
+from harness.admin import create_topic
 from harness.records import read_all, values
 from harness.wait import until
-
-
-def create(bootstrap, topic):
-    AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
 
 
 def come_back(service, cluster, old_pid):
@@ -22,7 +18,7 @@ def come_back(service, cluster, old_pid):
 def test_java_producer(service):
     c = service.api.create_cluster("killed-java")
     to = c["status"]["bootstrap_servers"]
-    create(to, "numbers")
+    create_topic(to, "numbers")
     producer = java.start("e2e.Produce", to, "numbers", 20_000, "lz4", 2_000)
     assert producer.stdout.readline().strip() == "started"
     for _ in range(2):
@@ -37,7 +33,7 @@ def test_java_producer(service):
 def test_librdkafka_producer_and_committed_offsets(service):
     c = service.api.create_cluster("killed-rd")
     to = c["status"]["bootstrap_servers"]
-    create(to, "numbers")
+    create_topic(to, "numbers")
     failed = []
     p = Producer({"bootstrap.servers": to, "enable.idempotence": True, "linger.ms": 5})
     g = Consumer({"bootstrap.servers": to, "group.id": "g", "enable.auto.commit": False})

@@ -5,21 +5,17 @@ import time
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
+from harness.admin import create_topic, delete_topic
 from harness.records import read_all, values
 from harness.wait import until
-
-
-def create(bootstrap, topic, partitions):
-    AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_every_compression(bootstrap, codec, idempotent):
     topic = f"rd-{codec}-{idempotent}"
-    create(bootstrap, topic, 1)
+    create_topic(bootstrap, topic, 1)
     p = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "enable.idempotence": idempotent, "linger.ms": 20})
     for i in range(2000):
         p.produce(topic, f"value {i}", key=f"k{i}", headers=[("a", b"1"), ("a", b"2")], partition=0)
@@ -30,7 +26,7 @@ def test_every_compression(bootstrap, codec, idempotent):
 
 
 def test_a_group_of_three_rebalances_and_commits_survive(bootstrap):
-    create(bootstrap, "rd-group", 6)
+    create_topic(bootstrap, "rd-group", 6)
     p = Producer({"bootstrap.servers": bootstrap})
     for i in range(3000):
         p.produce("rd-group", str(i), partition=i % 6)
@@ -75,7 +71,7 @@ def test_a_group_of_three_rebalances_and_commits_survive(bootstrap):
 
 
 def test_offsets_by_time_and_ends(bootstrap):
-    create(bootstrap, "rd-times", 1)
+    create_topic(bootstrap, "rd-times", 1)
     p = Producer({"bootstrap.servers": bootstrap})
     start = int(time.time() * 1000) - 100_000
     for i in range(100):
@@ -89,8 +85,7 @@ def test_offsets_by_time_and_ends(bootstrap):
 
 
 def test_a_record_that_is_too_large_is_refused_and_the_topic_goes_on(bootstrap):
-    a = AdminClient({"bootstrap.servers": bootstrap})
-    a.create_topics([NewTopic("rd-small", 1, 1, config={"max.message.bytes": "1000"})])["rd-small"].result(30)
+    create_topic(bootstrap, "rd-small", config={"max.message.bytes": "1000"})
     errors = []
     p = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": False})
     p.produce("rd-small", b"x" * 5000, on_delivery=lambda e, m: errors.append(e))
@@ -102,13 +97,12 @@ def test_a_record_that_is_too_large_is_refused_and_the_topic_goes_on(bootstrap):
 
 
 def test_deleted_and_created_again_is_another_topic(bootstrap):
-    a = AdminClient({"bootstrap.servers": bootstrap})
     for content in ("old", "new"):
-        create(bootstrap, "rd-again", 1)
+        create_topic(bootstrap, "rd-again", 1)
         p = Producer({"bootstrap.servers": bootstrap})
         p.produce("rd-again", content)
         assert p.flush(30) == 0
         assert values(read_all(bootstrap, "rd-again")) == [content]
-        a.delete_topics(["rd-again"])["rd-again"].result(30)
+        delete_topic(bootstrap, "rd-again")
     with pytest.raises(KafkaException):
-        a.delete_topics(["rd-again"])["rd-again"].result(30)
+        delete_topic(bootstrap, "rd-again")
