@@ -99,9 +99,9 @@ pub(crate) fn parse(text: &str) -> Page {
     let mut page = Page::default();
     for line in text.lines().filter_map(parse_line) {
         match line.name {
-            "kafka_server_brokertopicmetrics_bytesin_total" => page.count(&line, |c| &mut c.bytes_in),
-            "kafka_server_brokertopicmetrics_bytesout_total" => page.count(&line, |c| &mut c.bytes_out),
-            "kafka_server_brokertopicmetrics_messagesin_total" => page.count(&line, |c| &mut c.messages_in),
+            "headrace_partition_bytes_in_total" => page.count(&line, |c| &mut c.bytes_in),
+            "headrace_partition_bytes_out_total" => page.count(&line, |c| &mut c.bytes_out),
+            "headrace_partition_messages_in_total" => page.count(&line, |c| &mut c.messages_in),
             "headrace_build_info" => page.version = line.label("version"),
             "process_cpu_seconds_total" => page.process_cpu_seconds = Some(line.value),
             "process_resident_memory_bytes" => page.process_rss_bytes = Some(to_count(line.value)),
@@ -116,7 +116,7 @@ pub(crate) fn parse(text: &str) -> Page {
 
 impl Page {
     fn count(&mut self, line: &Line<'_>, field: impl Fn(&mut Counters) -> &mut u64) {
-        // A series without a partition is a sum that would be counted twice.
+        // The partition is named in every one of these series; one without is not ours.
         let Some(partition) = line.label("partition").and_then(|text| text.parse().ok()) else { return };
         let Some(topic) = line.label("topic") else { return };
         if self.partitions.len() < PARTITIONS_MAX || self.partitions.contains_key(&(topic.clone(), partition))
@@ -156,13 +156,13 @@ mod tests {
     #[test]
     fn a_page_gives_counters_per_partition() {
         let page = parse(
-            "# TYPE kafka_server_brokertopicmetrics_bytesin_total counter\n\
-             kafka_server_brokertopicmetrics_bytesin_total 900\n\
-             kafka_server_brokertopicmetrics_bytesin_total{topic=\"t\"} 900\n\
-             kafka_server_brokertopicmetrics_bytesin_total{topic=\"t\",partition=\"0\"} 700\n\
-             kafka_server_brokertopicmetrics_bytesin_total{topic=\"t\",partition=\"1\"} 200\n\
-             kafka_server_brokertopicmetrics_messagesin_total{topic=\"t\",partition=\"0\"} 7\n\
-             kafka_server_brokertopicmetrics_bytesout_total{topic=\"t\",partition=\"0\"} NaN\n\
+            "# TYPE headrace_partition_bytes_in_total counter\n\
+             headrace_partition_bytes_in_total 900\n\
+             headrace_partition_bytes_in_total{topic=\"t\"} 900\n\
+             headrace_partition_bytes_in_total{topic=\"t\",partition=\"0\"} 700\n\
+             headrace_partition_bytes_in_total{topic=\"t\",partition=\"1\"} 200\n\
+             headrace_partition_messages_in_total{topic=\"t\",partition=\"0\"} 7\n\
+             headrace_partition_bytes_out_total{topic=\"t\",partition=\"0\"} NaN\n\
              headrace_build_info{version=\"0.1.0\",commit=\"x\"} 1\n\
              process_resident_memory_bytes 4096\n\
              process_start_time_seconds 1700000000.5\n",
