@@ -75,11 +75,10 @@ impl Sender {
         identity: Identity,
         shared: Arc<Shared>,
     ) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
+        let http = crate::http::client()
             .connect_timeout(CONNECT_DEADLINE)
             .timeout(REQUEST_DEADLINE)
             .pool_max_idle_per_host(1)
-            .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
             config,

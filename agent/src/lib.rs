@@ -13,6 +13,7 @@ mod clock;
 mod config;
 mod control_plane;
 mod disk;
+mod http;
 mod kafka;
 mod observe;
 mod process;

@@ -60,12 +60,7 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .timeout(ADMIN_DEADLINE)
-            .pool_max_idle_per_host(1)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = crate::http::client().timeout(ADMIN_DEADLINE).pool_max_idle_per_host(1).build()?;
         let kafka = Kafka::new(&config.bootstrap, config.node_id);
         Ok(Self { config, http, kafka, looks: 0, log_dirs: LogDirs::default(), before: None })
     }

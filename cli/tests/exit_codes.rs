@@ -23,7 +23,8 @@ fn answering(status: u16, body: &'static str) -> String {
             head.push(byte[0]);
         }
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+        let answer =
+            format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
         socket.write_all(answer.as_bytes()).expect("write");
     });
     url
@@ -41,7 +42,12 @@ fn run(arguments: &[&str]) -> Output {
 #[test]
 fn each_way_to_fail_has_its_code_and_leaves_stdout_empty() {
     for (status, body, code, said) in [
-        (404, r#"{"title":"Not found","code":"cluster_not_found","detail":"no cluster x"}"#, 3, "no cluster x"),
+        (
+            404,
+            r#"{"title":"Not found","code":"cluster_not_found","detail":"no cluster x"}"#,
+            3,
+            "no cluster x",
+        ),
         (401, r#"{"title":"Unauthorized","code":"unauthorized"}"#, 4, "--api-key"),
         (409, r#"{"title":"Conflict","code":"deletion_protected"}"#, 6, "--deletion-protection false"),
         (422, r#"{"detail":"not valid","errors":[{"field":"name","message":"is bad"}]}"#, 8, "name: is bad"),
@@ -64,7 +70,9 @@ fn nothing_to_talk_to_is_code_7() {
 
 #[test]
 fn a_wrong_command_line_is_code_2() {
-    for arguments in [&["cluster", "get"][..], &["no-such"], &["up", "--kafka-ports", "9"], &["agent", "--config", "/no"]] {
+    for arguments in
+        [&["cluster", "get"][..], &["no-such"], &["up", "--kafka-ports", "9"], &["agent", "--config", "/no"]]
+    {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::clock;
 use crate::data_dir::{DataDir, Lock, read_line, write_line};
 use crate::failure::{Failure, Kind};
-use crate::output::{print, say};
+use crate::output::print;
 use crate::runtime::{LogArgs, Signals, many_threads};
 use crate::service::ready::{Command, Ready};
 use crate::service::running::{Running, Settings};

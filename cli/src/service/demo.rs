@@ -52,7 +52,9 @@ async fn wait_for(api: &Api, first: bool) -> Result<Option<String>, Failure> {
     match api.send(Request::get(&path, "reading the demo cluster")).await {
         Err(failure) if failure.kind == Kind::NotFound => return Ok(None),
         Err(failure) => return Err(failure),
-        Ok(cluster) if matches!(cluster["status"]["state"].as_str(), Some("deleting" | "failed")) => return Ok(None),
+        Ok(cluster) if matches!(cluster["status"]["state"].as_str(), Some("deleting" | "failed")) => {
+            return Ok(None);
+        }
         Ok(_) => {}
     }
     let bootstrap = tokio::time::timeout(RUNNING_DEADLINE, answering(api)).await.map_err(|_| {

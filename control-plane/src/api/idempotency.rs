@@ -64,6 +64,11 @@ struct Claim {
 }
 
 impl Idempotency {
+    /// Whether the request has no key.
+    pub(super) const fn is_absent(&self) -> bool {
+        self.key.is_none()
+    }
+
     /// Begins the work, unless it was done before.
     pub(super) async fn begin(
         self,

@@ -72,13 +72,18 @@ async fn create(
         let asked = async { Kafka::connect(&bootstrap).await?.create(&create, true).await };
         return Ok(Json(kafka::within(asked).await?).into_response());
     }
+    let location = format!("/v1/clusters/{cluster}/topics/{}", create.name);
+    let asked = async { Kafka::connect(&bootstrap).await?.create(&create, false).await };
+    if idempotency.is_absent() {
+        // Without a key there is nothing to keep, so no connection to the database waits for the cluster.
+        let topic = kafka::within(asked).await?;
+        return Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(topic)).into_response());
+    }
     let work = match idempotency.begin(app.store(), &caller, body.hash).await? {
         Begun::Fresh(work) => work,
         Begun::Replayed(response) => return Ok(response),
     };
-    let asked = async { Kafka::connect(&bootstrap).await?.create(&create, false).await };
     let topic = kafka::within(asked).await?;
-    let location = format!("/v1/clusters/{cluster}/topics/{}", topic.name);
     work.finish(StatusCode::CREATED, Some(&location), &topic, &topic, clock::now()).await
 }
 

@@ -1,7 +1,7 @@
 //! Compares what was asked for with what was seen and says what to do, in order. Pure.
 //!
 //! Must never look at anything but its arguments: the same two always give the same actions, whoever asks and however
-//! often it was interrupted. The worker does the first action, looks again, and asks again.
+//! often it was interrupted. The worker does the actions one by one, looks again, and asks again.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -148,12 +148,13 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
         status.observed_generation = cluster.generation;
     }
     let all_ready = status.brokers_ready >= wanted;
+    let never_ran = status.observed_generation == 0;
     let has = |kind| findings.unfinished.contains(&kind);
     status.state = if cluster.deletion_requested_at.is_some() {
         ClusterState::Deleting
-    } else if has(Kind::ClusterCreate) && !findings.converged {
+    } else if !findings.converged && (has(Kind::ClusterCreate) || (never_ran && has(Kind::ClusterUpdate))) {
         ClusterState::Creating
-    } else if status.observed_generation == 0 {
+    } else if never_ran {
         ClusterState::Failed
     } else if has(Kind::ClusterUpdate) && !findings.converged {
         ClusterState::Updating

@@ -1,6 +1,6 @@
 //! Takes clusters that are due from the queue and works on them, one at a time, under a lease.
 //!
-//! A pass looks, plans, does the first action, and looks again, until nothing is left to do. Whatever it writes, it
+//! A pass looks, plans, does one action after the other, and looks again, until nothing is left to do. Whatever it writes, it
 //! writes in a transaction that checks the lease. If the lease is lost, or someone asks for something else meanwhile,
 //! the pass is dropped where it stands: whoever comes next finds what is there and goes on.
 
@@ -24,8 +24,8 @@ use crate::store::work::Lease;
 use crate::store::{self, Store, operations};
 use crate::telemetry::Telemetry;
 
-/// A pass that does more than this never comes to an end.
-const ACTIONS_PER_PASS_MAX: usize = 10_000;
+/// A plan that was carried out leaves nothing to do, unless things change meanwhile; not more often than this.
+const PLANS_PER_PASS_MAX: usize = 5;
 /// After this many failures in a row an operation has failed. The cluster is still tried again, now and then.
 const FAILURES_MAX: i32 = 6;
 /// Wait after the first failure; doubles with each.
@@ -33,7 +33,7 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait after a failure.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A worker looks into the queue this often even when nobody wakes it.
-const IDLE_POLL: Duration = Duration::from_millis(500);
+const IDLE_POLL: Duration = Duration::from_secs(1);
 /// Wait after the database did not answer.
 const STORE_AWAY_WAIT: Duration = Duration::from_secs(1);
 
@@ -169,25 +169,23 @@ impl<P: Provider> Reconciler<P> {
             Some(_) => Desired::Absent,
             None => Desired::Present { brokers: cluster.spec.brokers },
         };
-        let mut last = None;
-        for _ in 0..ACTIONS_PER_PASS_MAX {
+        for _ in 0..PLANS_PER_PASS_MAX {
             let observed = self.provider.observe(&cluster).await?;
             let actions = plan(desired, &observed);
-            let Some(action) = actions.first().copied() else {
+            if actions.is_empty() {
                 return self.converged(lease, &mut cluster, &observed).await;
-            };
-            self.begin(lease, &mut cluster, &observed, action).await?;
-            if last != Some(action) {
-                tracing::info!(cluster = cluster.name, %action, "reconciling");
             }
-            last = Some(action);
-            if let Err(source) = self.provider.apply(&cluster, action).await {
-                let error = Interrupted::Action { doing: action.to_string(), source };
-                self.failed(lease, &mut cluster, &observed, &error).await?;
-                return Err(error);
+            for action in actions {
+                tracing::info!(cluster = cluster.name, %action, "reconciling");
+                self.begin(lease, &mut cluster, &observed, action).await?;
+                if let Err(source) = self.provider.apply(&cluster, action).await {
+                    let error = Interrupted::Action { doing: action.to_string(), source };
+                    self.failed(lease, &mut cluster, &observed, &error).await?;
+                    return Err(error);
+                }
             }
         }
-        Err(provision::Error::NotYet("a plan does not come to an end".to_owned()).into())
+        Err(provision::Error::NotYet("what was done does not last".to_owned()).into())
     }
 
     /// Tells what is about to be done, before it is done.
@@ -328,6 +326,10 @@ fn kinds(operations: &[operations::Stored]) -> Vec<Kind> {
 
 /// What to tell when something has to be brought back although nobody asked for a change.
 fn healing_event(cluster: &Stored, action: Action) -> Option<store::events::New<'static>> {
+    if cluster.status.observed_generation == 0 {
+        // It never ran: this is another try at making it.
+        return None;
+    }
     let (reason, message) = match action {
         Action::StartBroker(node) => (
             "broker_restarted",

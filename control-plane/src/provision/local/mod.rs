@@ -71,6 +71,8 @@ impl Local {
     /// # Errors
     /// When no HTTP client can be made.
     pub(crate) fn new(options: Options, store: Store) -> Result<Self, reqwest::Error> {
+        // An error says that a provider was chosen before, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(PROBE_TIMEOUT).build()?;
         Ok(Self { options, store, http })
     }

@@ -522,7 +522,7 @@ export interface components {
             /** @description The engines that a cluster can have. */
             engines: components["schemas"]["EngineCapabilities"][];
             /**
-             * Format: int32
+             * Format: int64
              * @description How far a list can be asked for at once.
              */
             page_size_max: number;
