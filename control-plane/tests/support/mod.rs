@@ -171,17 +171,33 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What a test left running, found by the folder in its command line.
-        let dir = self.dir.path().display().to_string();
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let pid = entry.file_name().to_string_lossy().into_owned();
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            if String::from_utf8_lossy(&line).contains(&format!("{dir}/clusters/")) {
-                let _ = Command::new("kill").arg("-9").arg(pid).status();
+        // What a test left running, found by the folder in its command line; again until nothing is found, for a control
+        // plane that is on its way out may just have started one.
+        let ours = format!("{}/clusters/", self.dir.path().display());
+        let mut quiet = 0;
+        for _ in 0..50 {
+            quiet = if kill_all(&ours) { 0 } else { quiet + 1 };
+            if quiet == 3 {
+                break;
             }
+            std::thread::sleep(Duration::from_millis(50));
         }
         let _ = std::io::stderr().flush();
     }
+}
+
+/// Kills the processes whose command line names `folder`; whether there were any.
+fn kill_all(folder: &str) -> bool {
+    let mut found = false;
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(folder) {
+            found = true;
+            let _ = Command::new("kill").arg("-9").arg(pid).status();
+        }
+    }
+    found
 }
 
 /// A control plane that serves.
