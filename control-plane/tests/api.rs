@@ -130,6 +130,7 @@ async fn what_is_wrong_with_a_request_is_said_as_a_problem() {
         (Method::GET, "/v1/clusters?colour=red", 422, "validation_failed"),
         (Method::GET, "/v1/clusters/%ff", 400, "malformed_path"),
         (Method::GET, "/nosuch.js", 404, "not_found"),
+        (Method::GET, "/assets/nosuch.js", 404, "not_found"),
         (Method::POST, "/nosuch", 404, "not_found"),
     ] {
         let (got, problem) = server.send(method.clone(), path).await;

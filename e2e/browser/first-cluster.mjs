@@ -35,15 +35,17 @@ try {
 
   await page.getByLabel("Name", { exact: true }).fill("Not a name!");
   await page.getByRole("button", { name: "Create cluster" }).click();
-  await page.getByText(/name/i).first().waitFor();
+  await page.getByText(/lower-case/i).first().waitFor();
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Create cluster" }).click();
-  await page.getByText(/succeeded|running/i).first().waitFor();
-  await shot("operation");
 
-  await page.goto(`${base}/clusters/${name}`);
-  await page.getByRole("heading", { name }).first().waitFor();
-  await page.getByText("running", { exact: false }).first().waitFor();
+  // The operation's steps appear and finish as they happen, and the cluster's state follows without a reload.
+  await page.waitForURL(`**/clusters/${name}?operation=*`);
+  await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+  await page.getByRole("list", { name: "Steps" }).getByRole("listitem").first().waitFor();
+  await shot("operation");
+  await page.waitForFunction(() => document.querySelector('[role="progressbar"][aria-label="Progress"]')?.getAttribute("aria-valuenow") === "100");
+  await page.getByRole("status").filter({ hasText: /^running$/ }).waitFor();
   await page.getByText(/127\.0\.0\.1:\d+/).first().waitFor();
   await shot("cluster");
   await page.getByRole("tab", { name: "Topics" }).or(page.getByRole("link", { name: "Topics" })).first().click();

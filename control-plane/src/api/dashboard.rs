@@ -27,8 +27,9 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     if is_api || !matches!(method, Method::GET | Method::HEAD) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    // A topic's name may hold dots, so that a screen's path can look like a file's.
-    let is_screen = !path.starts_with("assets/");
+    // A topic's name may hold dots, but no screen's first part does: that is a file which is not there.
+    let top = path.split('/').next().unwrap_or_default();
+    let is_screen = top != "assets" && !top.contains('.');
     match Files::get(path) {
         Some(file) => respond(path, file, &headers),
         None if is_screen => match Files::get("index.html") {
