@@ -6,7 +6,6 @@ const PLACEHOLDER: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charse
     <body><h1>Headrace</h1><p>This binary was built without the dashboard. Run <code>make build</code>.</p>\n\
     <p>The API is here all the same: <a href=\"/docs\">/docs</a>.</p></body></html>\n";
 
-#[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 fn main() -> std::io::Result<()> {
     let dist = Path::new("../dashboard/dist");
     if !dist.join("index.html").exists() {

@@ -11,6 +11,7 @@
 mod clock;
 mod load;
 mod measure;
+mod page_cache;
 mod peer;
 mod plan;
 mod report;

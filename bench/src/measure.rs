@@ -71,6 +71,11 @@ fn process_ticks(pid: u32) -> Result<u64> {
     Ok(field(14) + field(15))
 }
 
+/// CPU time of this process, in seconds.
+pub(crate) fn own_cpu_seconds() -> Result<f64> {
+    Ok(process_ticks(std::process::id())? as f64 / ticks_per_second())
+}
+
 /// Resident memory in bytes.
 pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::clock::{Watch, unix_ms};
 use crate::load;
 use crate::measure::{Cpu, Sample, rss_bytes};
+use crate::page_cache::{Ballast, plain_write};
 use crate::peer::{ApacheKafka, Headrace, Peer, Running};
 use crate::report;
 use crate::wire::Connection;
@@ -66,6 +67,8 @@ pub(crate) struct Rate {
 #[derive(Serialize, Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) cold_start_ms: Option<f64>,
+    /// What a plain write to a file cost on this machine just before.
+    pub(crate) plain_write_cpu_seconds_per_gb: Option<f64>,
     pub(crate) rss_idle_bytes: u64,
     pub(crate) rss_loaded_bytes: u64,
     pub(crate) produce: Throughput,
@@ -93,12 +96,16 @@ pub(crate) fn compare(
     for peer in &peers {
         results.push((peer.name().to_owned(), peer.description()?, Vec::new()));
     }
+    let mut ballast = Ballast::new()?;
     for round in 1..=rounds {
         for (peer, result) in peers.iter().zip(&mut results) {
             eprintln!("round {round} of {rounds}: {}", peer.name());
             let dir = tempfile::tempdir()?;
+            ballast.fill()?;
+            let plain = plain_write(dir.path())?;
             let running = Running::start(*peer, dir.path())?;
             let mut figures = measure_load(&running.address, running.pid(), plan)?;
+            figures.plain_write_cpu_seconds_per_gb = Some(plain);
             figures.cold_start_ms = Some(running.cold_start.as_secs_f64() * 1000.0);
             result.2.push(figures);
         }
@@ -123,7 +130,6 @@ pub(crate) fn measure_load(address: &str, pid: u32, plan: &Plan) -> Result<Figur
     topic(&mut admin, "warm-up")?;
     load::produce::run(address, "warm-up", plan.connections, &batch, plan.warm_up_mib * MIB)?;
     load::fetch::run(address, "warm-up", plan.connections, plan.warm_up_mib * MIB / 2)?;
-    admin.delete_topic("warm-up")?;
 
     topic(&mut admin, "measured")?;
     let bytes = plan.measured_mib * MIB;
@@ -131,7 +137,6 @@ pub(crate) fn measure_load(address: &str, pid: u32, plan: &Plan) -> Result<Figur
         throughput(pid, || load::produce::run(address, "measured", plan.connections, &batch, bytes))?;
     let rss_loaded_bytes = rss_bytes(pid)?;
     let fetch = throughput(pid, || load::fetch::run(address, "measured", plan.connections, bytes))?;
-    admin.delete_topic("measured")?;
 
     topic(&mut admin, "rate")?;
     load::rate::run(address, "rate", &single, plan.rate, plan.rate_seconds.min(10))?;
@@ -146,8 +151,19 @@ pub(crate) fn measure_load(address: &str, pid: u32, plan: &Plan) -> Result<Figur
         other_share: cpu.other_share,
         idle_share: cpu.idle_share,
     };
-    admin.delete_topic("rate")?;
-    Ok(Figures { cold_start_ms: None, rss_idle_bytes, rss_loaded_bytes, produce, fetch, rate })
+    // Nothing was deleted until now: that would free memory under the runs.
+    for name in ["warm-up", "measured", "rate"] {
+        admin.delete_topic(name)?;
+    }
+    Ok(Figures {
+        cold_start_ms: None,
+        plain_write_cpu_seconds_per_gb: None,
+        rss_idle_bytes,
+        rss_loaded_bytes,
+        produce,
+        fetch,
+        rate,
+    })
 }
 
 fn throughput(pid: u32, work: impl FnOnce() -> Result<u64>) -> Result<Throughput> {

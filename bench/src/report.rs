@@ -10,9 +10,15 @@ use crate::plan::{Figures, Plan};
 
 type Row = (&'static str, fn(&Figures) -> f64, fn(f64) -> String, &'static str);
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     ("produce, MB/s", |f| f.produce.mb_per_second, whole, ""),
     ("produce, broker CPU-s/GB", |f| f.produce.broker_cpu_seconds_per_gb, two, "≤ 0.33"),
+    (
+        "(a plain write to a file then, CPU-s/GB)",
+        |f| f.plain_write_cpu_seconds_per_gb.unwrap_or(f64::NAN),
+        two,
+        "",
+    ),
     ("fetch, MB/s", |f| f.fetch.mb_per_second, whole, ""),
     ("fetch, broker CPU-s/GB", |f| f.fetch.broker_cpu_seconds_per_gb, two, "≤ 0.5"),
     ("fixed rate, broker cores", |f| f.rate.broker_cores, three, "≤ 0.33"),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::output::{safe, say};
+use crate::output::{safe, safe_lines, say};
 
 /// The exit code. Documented in the help: a number never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Failure {
         if self.message.is_empty() {
             return ExitCode::from(self.kind as u8);
         }
-        say(&format!("error: {}", safe(&self.message)));
+        say(&format!("error: {}", safe_lines(&self.message)));
         for detail in &self.details {
             say(&format!("  {}", safe(detail)));
         }

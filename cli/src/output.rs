@@ -117,6 +117,11 @@ pub(crate) fn safe(text: &str) -> String {
     out
 }
 
+/// The same for text of several lines.
+pub(crate) fn safe_lines(text: &str) -> String {
+    text.lines().map(safe).collect::<Vec<_>>().join("\n")
+}
+
 /// The text at a JSON pointer; numbers and booleans as they are written, `-` for what is absent.
 pub(crate) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {

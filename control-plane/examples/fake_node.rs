@@ -2,6 +2,7 @@
 //! answers `/readyz` and just enough of Kafka's protocol; `agent --config FILE` only waits. Both end at SIGTERM.
 //!
 //! `fake.fails=true` in the configuration makes the broker end at once, as a bad configuration would.
+#![expect(clippy::print_stderr, reason = "a broker says on standard error why it does not start")]
 
 use std::collections::HashMap;
 use std::path::PathBuf;

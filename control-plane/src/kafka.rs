@@ -183,6 +183,7 @@ fn topic_of(topic: &MetadataResponseTopic) -> Topic {
 }
 
 /// What a cluster refused, as a problem.
+#[expect(clippy::needless_pass_by_value, reason = "so that `map_err` takes it by name")]
 fn refused(error: headrace_client::Error) -> Problem {
     let Some(code) = error.code() else {
         tracing::warn!(%error, "a cluster does not answer");

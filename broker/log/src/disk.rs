@@ -6,7 +6,7 @@
 use std::{
     fmt,
     fs::{self, OpenOptions},
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind, IoSlice, IoSliceMut},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,6 +19,10 @@ const MAX_IO_SLICES: usize = 1024;
 pub trait File: Send + Sync + fmt::Debug {
     /// Reads until `out` is full or the file ends; returns how much.
     fn read_at(&self, out: &mut [u8], position: u64) -> io::Result<usize>;
+    /// The same from memory alone: `WouldBlock` where the disk itself would be asked.
+    fn read_resident_at(&self, out: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(out, position)
+    }
     /// Writes all parts, one behind the other. After an error any prefix may be in the file.
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()>;
     fn len(&self) -> io::Result<u64>;
@@ -50,9 +54,28 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
 
+/// Whether a read may wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Wait,
+    /// `WouldBlock` instead of waiting.
+    NoWait,
+}
+
+impl Patience {
+    /// Fills `out` or fails with `UnexpectedEof`.
+    pub(crate) fn read_exact_at(self, file: &dyn File, out: &mut [u8], position: u64) -> io::Result<()> {
+        let read = match self {
+            Self::Wait => file.read_at(out, position)?,
+            Self::NoWait => file.read_resident_at(out, position)?,
+        };
+        if read == out.len() { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
 /// Fills `out` or fails with `UnexpectedEof`.
 pub(crate) fn read_exact_at(file: &dyn File, out: &mut [u8], position: u64) -> io::Result<()> {
-    if file.read_at(out, position)? == out.len() { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+    Patience::Wait.read_exact_at(file, out, position)
 }
 
 /// The whole of a small file; `None` if there is none. More than `limit_bytes` is an error.
@@ -109,6 +132,23 @@ impl File for RealFile {
                 Ok(amount) => done += amount,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn read_resident_at(&self, out: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < out.len() {
+            let mut rest = [IoSliceMut::new(&mut out[done..])];
+            let at = position + done as u64;
+            match rustix::io::preadv2(&self.0, &mut rest, at, rustix::io::ReadWriteFlags::NOWAIT) {
+                Ok(0) => break,
+                Ok(amount) => done += amount,
+                Err(rustix::io::Errno::INTR) => {}
+                // A file system that cannot say is one that may have to be waited for.
+                Err(rustix::io::Errno::OPNOTSUPP) => return Err(ErrorKind::WouldBlock.into()),
+                Err(errno) => return Err(errno.into()),
             }
         }
         Ok(done)

@@ -7,13 +7,16 @@
 
 use std::{io, io::IoSlice, sync::Arc};
 
-use crate::disk::{Disk, File, FileSlot, read_exact_at};
+use crate::disk::{Disk, File, FileSlot, Patience};
 
 /// How many entries gather before they are written.
 const PENDING_ENTRIES: usize = 64;
 
 /// How many entries are kept in memory while the disk takes none. The index is sparse: later ones are left out.
 const PENDING_ENTRIES_MAX: usize = 1024;
+
+/// Entries that one read of a lookup takes: as dear as reading one.
+const ENTRIES_PER_READ: usize = 256;
 
 /// One kind of index entry.
 pub(crate) trait Entry: Copy {
@@ -165,14 +168,19 @@ impl<E: Entry> Index<E> {
     /// A view that stays as it is while the index grows, for lookups without the partition's lock.
     pub(crate) fn view(&self, disk: &dyn Disk) -> io::Result<IndexView<E>> {
         let file = if self.written == 0 { None } else { Some(self.slot.open(disk)?) };
-        Ok(IndexView { file, written: self.written, pending: self.pending.clone() })
+        let (written, pending) = (self.written, self.pending.clone());
+        Ok(IndexView { file, written, pending, last: self.last, patience: Patience::Wait })
     }
 }
 
 fn read_entry<E: Entry>(file: &dyn File, index: usize) -> io::Result<E> {
+    read_entry_with(file, index, Patience::Wait)
+}
+
+fn read_entry_with<E: Entry>(file: &dyn File, index: usize, patience: Patience) -> io::Result<E> {
     let mut buffer = [0; 16];
     let bytes = &mut buffer[..E::BYTES];
-    read_exact_at(file, bytes, (index * E::BYTES) as u64)?;
+    patience.read_exact_at(file, bytes, (index * E::BYTES) as u64)?;
     Ok(E::decode(bytes))
 }
 
@@ -182,6 +190,8 @@ pub(crate) struct IndexView<E> {
     file: Option<Arc<dyn File>>,
     written: usize,
     pending: Vec<E>,
+    last: Option<E>,
+    pub(crate) patience: Patience,
 }
 
 impl<E: Entry> IndexView<E> {
@@ -198,7 +208,7 @@ impl<E: Entry> IndexView<E> {
                 .ok_or(io::ErrorKind::UnexpectedEof.into());
         }
         match &self.file {
-            Some(file) => read_entry(&**file, index),
+            Some(file) => read_entry_with(&**file, index, self.patience),
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -207,6 +217,10 @@ impl<E: Entry> IndexView<E> {
     pub(crate) fn partition_point(&self, is_before: impl Fn(&E) -> bool) -> io::Result<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
+            if high - low <= ENTRIES_PER_READ && high <= self.written {
+                let entries = self.range(low, high)?;
+                return Ok(low + entries.partition_point(is_before));
+            }
             let middle = low + (high - low) / 2;
             if is_before(&self.get(middle)?) {
                 low = middle + 1;
@@ -217,12 +231,41 @@ impl<E: Entry> IndexView<E> {
         Ok(low)
     }
 
+    /// Entries that are in the file.
+    fn range(&self, from: usize, to: usize) -> io::Result<Vec<E>> {
+        let file = self.file.as_ref().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut bytes = vec![0; (to - from) * E::BYTES];
+        self.patience.read_exact_at(&**file, &mut bytes, (from * E::BYTES) as u64)?;
+        Ok(bytes.chunks_exact(E::BYTES).map(E::decode).collect())
+    }
+
     /// The last entry that `is_before` holds for.
     pub(crate) fn last_where(&self, is_before: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
         match self.partition_point(is_before)? {
             0 => Ok(None),
             count => self.get(count - 1).map(Some),
         }
+    }
+}
+
+impl IndexView<OffsetEntry> {
+    /// The last entry at or before an offset. Looks first where it would be if all batches were alike, which takes one
+    /// read where a search takes ten.
+    pub(crate) fn at_or_before(&self, relative_offset: i64) -> io::Result<Option<OffsetEntry>> {
+        let is_before = |entry: &OffsetEntry| i64::from(entry.relative_offset) <= relative_offset;
+        if let Some(last) = self.last.filter(|_| self.written > 0) {
+            let share = relative_offset.max(0) as f64 / f64::from(last.relative_offset.max(1));
+            let guess = (share * self.len() as f64) as usize;
+            let from = guess.saturating_sub(ENTRIES_PER_READ / 2).min(self.written);
+            let to = (from + ENTRIES_PER_READ).min(self.written);
+            let entries = self.range(from, to)?;
+            match entries.partition_point(is_before) {
+                0 if from == 0 => return Ok(None),
+                count if count > 0 && count < entries.len() => return Ok(Some(entries[count - 1])),
+                _ => {}
+            }
+        }
+        self.last_where(is_before)
     }
 }
 
@@ -251,6 +294,7 @@ mod tests {
                 expected,
                 "{target}"
             );
+            assert_eq!(view.at_or_before(target.into()).unwrap(), expected, "{target}");
         }
         index.write_pending(&RealDisk).unwrap();
         let bytes = std::fs::read(&path).unwrap();
@@ -260,6 +304,22 @@ mod tests {
         assert_eq!((again.len(), again.last()), (150, entries.last().copied()));
         again.truncate(&RealDisk, 2).unwrap();
         assert_eq!((again.len(), again.last()), (2, Some(entries[1])));
+    }
+
+    #[test]
+    fn a_lookup_by_guess_agrees_with_the_search_however_uneven_the_batches() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = Index::<OffsetEntry>::empty(FileSlot::new(dir.path().join("0.index")));
+        let mut offset = 0;
+        for i in 0..3_000_i32 {
+            offset += if i % 1_000 < 900 { 1 } else { 500 + i };
+            index.push(&RealDisk, OffsetEntry { relative_offset: offset, position: i as u32 }).unwrap();
+        }
+        let view = index.view(&RealDisk).unwrap();
+        for target in (-1..offset + 10).step_by(37) {
+            let searched = view.last_where(|entry| entry.relative_offset <= target).unwrap();
+            assert_eq!(view.at_or_before(target.into()).unwrap(), searched, "{target}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! Segments are not preallocated: Kafka's tools take the zeros behind the last batch for damage.
 
 mod append;
+mod buffers;
 mod checked;
 mod checkpoint;
 mod config;

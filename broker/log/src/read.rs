@@ -1,13 +1,14 @@
 //! Reading: recent batches come shared from the hot tail; older ones from the file, by a plan that is made under
 //! the partition's lock and run without it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io::ErrorKind, path::PathBuf, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use headrace_records::{BatchRef, Error as RecordsError, Offset, layout};
 
 use crate::{
-    disk::{File, read_exact_at},
+    buffers::Buffer,
+    disk::{File, Patience},
     error::{Doing, ReadError},
     index::{IndexView, OffsetEntry},
     log::Log,
@@ -66,6 +67,7 @@ struct SegmentView {
     path: PathBuf,
     file: Arc<dyn File>,
     index: IndexView<OffsetEntry>,
+    patience: Patience,
 }
 
 /// See [`ReadPlan::Cold`].
@@ -118,6 +120,7 @@ impl Log {
             path: segment.path().to_owned(),
             file: segment.open_file(&*self.disk)?,
             index: segment.offset_view(&*self.disk)?,
+            patience: Patience::Wait,
         })
     }
 
@@ -137,8 +140,36 @@ impl Log {
 }
 
 impl ColdRead {
+    /// Bytes that this may read at most, but for a first batch that is larger.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Reads what the operating system has in memory. `None` if some of it must come from the disk: then
+    /// [`Self::run`] it, off the reactor.
+    pub fn run_resident(&mut self) -> Option<Result<ReadResult, ReadError>> {
+        self.set_patience(Patience::NoWait);
+        let result = self.read();
+        self.set_patience(Patience::Wait);
+        match result {
+            Err(ReadError::Disk(error)) if error.source.kind() == ErrorKind::WouldBlock => None,
+            result => Some(result),
+        }
+    }
+
+    fn set_patience(&mut self, patience: Patience) {
+        for segment in &mut self.segments {
+            segment.patience = patience;
+            segment.index.patience = patience;
+        }
+    }
+
     /// Reads from disk.
     pub fn run(self) -> Result<ReadResult, ReadError> {
+        self.read()
+    }
+
+    fn read(&self) -> Result<ReadResult, ReadError> {
         for segment in &self.segments {
             let found = segment.read(self.from, self.max_bytes, self.upper, self.min_one_batch)?;
             if let Some(result) = found {
@@ -159,10 +190,7 @@ impl SegmentView {
         min_one_batch: bool,
     ) -> Result<Option<ReadResult>, ReadError> {
         let relative = from - self.base_offset;
-        let entry = self
-            .index
-            .last_where(|entry| i64::from(entry.relative_offset) <= relative)
-            .doing("reading the index of", &self.path)?;
+        let entry = self.index.at_or_before(relative).doing("reading the index of", &self.path)?;
         let mut position = entry.map_or(0, |entry| u64::from(entry.position));
         let want = (max_bytes as u64).saturating_add(INDEX_SLACK_BYTES);
         let mut chunk = self.fetch(position, want)?;
@@ -245,9 +273,9 @@ impl SegmentView {
                 self.corrupt(position, RecordsError::Torn { position: 0, needed_bytes, available_bytes })
             );
         }
-        let mut buffer = vec![0; bytes.min(left) as usize];
-        read_exact_at(&*self.file, &mut buffer, position).doing("reading", &self.path)?;
-        Ok(Bytes::from(buffer))
+        let mut buffer = Buffer::of(bytes.min(left) as usize);
+        self.patience.read_exact_at(&*self.file, buffer.as_mut(), position).doing("reading", &self.path)?;
+        Ok(buffer.freeze())
     }
 
     fn corrupt(&self, position: u64, source: RecordsError) -> ReadError {

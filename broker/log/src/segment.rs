@@ -249,9 +249,7 @@ impl Segment {
     pub(crate) fn scan_from(&self, disk: &dyn Disk, offset: Offset) -> Result<Scanner<'_>, ReadError> {
         let relative = offset - self.base_offset;
         let view = self.offset_view(disk)?;
-        let entry = view
-            .last_where(|entry| i64::from(entry.relative_offset) <= relative)
-            .doing("reading", self.offsets.slot().path())?;
+        let entry = view.at_or_before(relative).doing("reading", self.offsets.slot().path())?;
         self.scan_at(disk, entry.map_or(0, |entry| u64::from(entry.position)), SEEK_CHUNK_BYTES)
     }
 

@@ -69,8 +69,8 @@ config_keys! {
     /// Which security protocol each listener speaks.
     listener_security_protocol_map: Vec<String> = "listener.security.protocol.map",
         Some("PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT"), any;
-    /// The listener that brokers, agents and the control plane use.
-    inter_broker_listener_name: String = "inter.broker.listener.name", Some("INTERNAL"), any;
+    /// The listener that brokers, agents and the control plane use. Not given: `INTERNAL` if there is one, else the first.
+    inter_broker_listener_name: Option<String> = "inter.broker.listener.name", None, any;
     /// The directories that hold the partitions.
     log_dirs: Vec<String> = "log.dirs", Some("./headrace-data"), any;
     /// The directory of the metadata quorum's log. Default: `__cluster_metadata` in the first log directory.

@@ -58,11 +58,10 @@ pub(super) fn parse(
                 .push(format!("listener.security.protocol.map: say which protocol listener `{name}` speaks")),
         }
     }
-    if !bound.iter().any(|(name, _)| *name == config.inter_broker_listener_name) {
-        problems.push(format!(
-            "inter.broker.listener.name: `{}` is not among the listeners",
-            config.inter_broker_listener_name
-        ));
+    if let Some(wanted) = &config.inter_broker_listener_name
+        && !bound.iter().any(|(name, _)| name == wanted)
+    {
+        problems.push(format!("inter.broker.listener.name: `{wanted}` is not among the listeners"));
     }
     let admin = match config.headrace_admin_listener.as_str() {
         "" => None,

@@ -150,4 +150,12 @@ mod tests {
         assert_eq!(options.listeners[0].advertised.as_ref().map(|a| a.host.as_str()), Some("kafka.example"));
         assert_eq!(options.listeners[1].advertised.as_ref().map(|a| a.port), None);
     }
+
+    #[test]
+    fn one_listener_is_enough_and_a_named_one_must_be_there() {
+        assert!(load("listeners=PLAINTEXT://127.0.0.1:0").is_ok());
+        let error =
+            load("listeners=PLAINTEXT://127.0.0.1:0\ninter.broker.listener.name=INTERNAL").unwrap_err();
+        assert!(error.to_string().contains("`INTERNAL` is not among the listeners"), "{error}");
+    }
 }

@@ -206,7 +206,11 @@ fn broker_metrics(page: &mut Page, broker: &Broker) {
         ),
         ("headrace_socket_bytes_in_total", "Bytes read from clients.", &metrics.socket_bytes_in),
         ("headrace_socket_bytes_out_total", "Bytes written to clients.", &metrics.socket_bytes_out),
-        ("headrace_cold_reads_total", "Reads that went to disk.", &metrics.cold_reads),
+        (
+            "headrace_cold_reads_total",
+            "Reads of records that were not in the broker's own memory.",
+            &metrics.cold_reads,
+        ),
         ("headrace_log_flushes_total", "Logs forced to disk.", &metrics.flushes),
         (
             "kafka_server_brokertopicmetrics_failedproducerequests_total",

@@ -10,6 +10,7 @@ use super::problem::Problem;
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = OperationKind)]
+#[expect(clippy::enum_variant_names, reason = "other resources will have operations, too")]
 pub(crate) enum Kind {
     /// Makes a cluster.
     #[serde(rename = "cluster.create")]

@@ -9,6 +9,7 @@ mod files;
 mod process;
 mod stop;
 
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
@@ -338,8 +339,8 @@ impl Provider for Local {
         let urls = self.urls().await?;
         let mut observed = Observed::new();
         for node in known.iter().map(|node| node.node_id).chain(on_disk) {
-            if !observed.contains_key(&node) {
-                observed.insert(node, self.observe_node(cluster, node, &urls).await?);
+            if let Entry::Vacant(place) = observed.entry(node) {
+                place.insert(self.observe_node(cluster, node, &urls).await?);
             }
         }
         Ok(observed)

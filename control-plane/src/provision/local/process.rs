@@ -81,11 +81,11 @@ impl Supervised {
 
     /// The process, if it runs.
     pub(crate) fn find(&self) -> io::Result<Option<Running>> {
-        if let Some(record) = self.record() {
-            if start_ticks(record.pid) == Some(record.start_ticks) {
-                let Record { pid, start_ticks, config_hash } = record;
-                return Ok(Some(Running { pid, start_ticks, config_hash: Some(config_hash) }));
-            }
+        if let Some(record) = self.record()
+            && start_ticks(record.pid) == Some(record.start_ticks)
+        {
+            let Record { pid, start_ticks, config_hash } = record;
+            return Ok(Some(Running { pid, start_ticks, config_hash: Some(config_hash) }));
         }
         if !self.dir.exists() {
             return Ok(None);
