@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,23 @@ use tokio::sync::oneshot;
 const TOPIC: &str = "wire";
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// An address that nobody else takes: below the ports that the kernel gives to outgoing connections, and another one
+/// for every broker of every test process.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 15_000;
+    const COUNT: u32 = 5_000;
+    const PER_PROCESS: u32 = 50;
+    loop {
+        let at =
+            std::process::id().wrapping_mul(PER_PROCESS).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let address = SocketAddr::from(([127, 0, 0, 1], (FIRST + at % COUNT) as u16));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 struct Node {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -33,11 +51,10 @@ struct Node {
 
 impl Node {
     fn start(dir: &Path, extra: &[&str]) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (address, internal) = (free(), free());
+        let address = free_address();
         let mut set = vec![
             format!("log.dirs={}", dir.display()),
-            format!("listeners=PLAINTEXT://{address},INTERNAL://{internal}"),
+            format!("listeners=PLAINTEXT://{address}"),
             "headrace.admin.listener=".to_owned(),
             "headrace.io.threads=1".to_owned(),
         ];
