@@ -33,7 +33,7 @@ fn free_address() -> SocketAddr {
     const FIRST: u32 = 15_000;
     const COUNT: u32 = 5_000;
     const PER_PROCESS: u32 = 50;
-    loop {
+    for _ in 0..COUNT {
         let at =
             std::process::id().wrapping_mul(PER_PROCESS).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let address = SocketAddr::from(([127, 0, 0, 1], (FIRST + at % COUNT) as u16));
@@ -41,6 +41,7 @@ fn free_address() -> SocketAddr {
             return address;
         }
     }
+    panic!("no port from {FIRST} on is free");
 }
 
 struct Node {

@@ -18,7 +18,8 @@ fn filled(path: &str) -> String {
 
 #[tokio::test]
 async fn every_route_refuses_without_a_key_and_with_too_weak_a_role() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     let viewer = server.key_of("viewer", None).await;
     let developer = server.key_of("developer", None).await;
     let operator = server.key_of("operator", None).await;
@@ -79,7 +80,8 @@ async fn every_route_refuses_without_a_key_and_with_too_weak_a_role() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_request_is_said_as_a_problem() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     let post = |body: &str, content_type: &str| {
         let request = server.request(Method::POST, "/v1/clusters").header("content-type", content_type);
         request.body(body.to_owned()).send()
@@ -145,7 +147,8 @@ async fn what_is_wrong_with_a_request_is_said_as_a_problem() {
 
 #[tokio::test]
 async fn a_repeated_idempotency_key_answers_as_the_first_time() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     let post = async |path: &str, key: &str, body: Value| {
         let request = server.request(Method::POST, path).header("idempotency-key", key).json(&body);
         read(request.send().await.expect("answered")).await
@@ -179,7 +182,8 @@ async fn a_repeated_idempotency_key_answers_as_the_first_time() {
 
 #[tokio::test]
 async fn changes_honour_if_match_protection_and_validate_only() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     let asked = json!({"name": "orders", "deletion_protection": true, "config": {"num.partitions": 3}});
     let (status, planned) = server.post("/v1/clusters?validate_only=true", &asked).await;
     assert_eq!((status.as_u16(), &planned["config"]["num.partitions"]), (200, &json!("3")));
@@ -212,7 +216,8 @@ async fn changes_honour_if_match_protection_and_validate_only() {
 
 #[tokio::test]
 async fn lists_come_in_pages_and_a_key_sees_only_its_project() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     for name in ["alpha", "beta"] {
         assert_eq!(server.post("/v1/projects", &json!({"name": name})).await.0, 201);
     }
@@ -254,7 +259,8 @@ async fn lists_come_in_pages_and_a_key_sees_only_its_project() {
 
 #[tokio::test]
 async fn what_needs_no_key_is_open() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     for (path, content_type) in [
         ("/healthz", "text/plain"),
         ("/readyz", "text/plain"),
@@ -275,7 +281,8 @@ async fn what_needs_no_key_is_open() {
 
 #[tokio::test]
 async fn the_last_admin_key_stays() {
-    let server = Place::new().await.start().await;
+    let place = Place::new().await;
+    let server = place.start().await;
     let (_, me) = server.get("/v1/whoami").await;
     let path = format!("/v1/api-keys/{}", me["id"].as_str().expect("an id"));
     let (status, problem) = server.send(Method::DELETE, &path).await;

@@ -26,7 +26,7 @@ fn kill(pid: i32) {
     assert!(status.success());
 }
 
-async fn delete(server: &Server, name: &str) {
+async fn delete(server: &Server<'_>, name: &str) {
     let (status, operation) = server.send(Method::DELETE, &format!("/v1/clusters/{name}")).await;
     assert_eq!(status, 202, "{operation}");
     let ended = server.ended(&operation).await;

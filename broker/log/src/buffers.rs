@@ -7,7 +7,7 @@ use bytes::Bytes;
 /// Buffers that a thread keeps for its next read.
 const KEPT_PER_THREAD: usize = 4;
 /// A larger one is given back to the allocator, in bytes.
-const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
+const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024 + GRAIN_BYTES;
 /// Sizes are rounded up to this, so that one buffer suits many reads, in bytes.
 const GRAIN_BYTES: usize = 64 * 1024;
 

@@ -69,7 +69,7 @@ config_keys! {
     /// Which security protocol each listener speaks.
     listener_security_protocol_map: Vec<String> = "listener.security.protocol.map",
         Some("PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT"), any;
-    /// The listener that brokers, agents and the control plane use. Not given: `INTERNAL` if there is one, else the first.
+    /// The listener that brokers use among themselves, one of `listeners`. A broker that is alone needs none.
     inter_broker_listener_name: Option<String> = "inter.broker.listener.name", None, any;
     /// The directories that hold the partitions.
     log_dirs: Vec<String> = "log.dirs", Some("./headrace-data"), any;

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -29,15 +30,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const SUPERVISE: &str = r#"
 set -e
 cd "$1"
-bin=$(ls -d /usr/lib/postgresql/*/bin /usr/local/bin 2>/dev/null | sort -V | tail -1)
-PATH="$bin:$PATH:$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)"
+PATH="$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1):$PATH"
 initdb -D data -A trust -U postgres --no-sync >/dev/null
 postgres -D data -k "$1" -c listen_addresses= -c fsync=off -c max_connections=400 >log 2>&1 &
 echo started
 read _ || true
 kill -QUIT $!
 wait $! || true
-rm -rf data log
+cd /
+rm -rf "$1"
 "#;
 
 struct Postgres {
@@ -50,7 +51,7 @@ fn postgres() -> &'static Postgres {
     static POSTGRES: OnceLock<Postgres> = OnceLock::new();
     POSTGRES.get_or_init(|| {
         let dir = tempfile::Builder::new().prefix("headrace-pg-").tempdir().expect("a folder").keep();
-        let mut command = if rustix_is_root() {
+        let mut command = if rustix::process::geteuid().is_root() {
             let owner = Command::new("chown").arg("postgres").arg(&dir).status().expect("chown");
             assert!(owner.success(), "PostgreSQL does not run as root: there must be a user postgres");
             let mut command = Command::new("runuser");
@@ -72,11 +73,6 @@ fn postgres() -> &'static Postgres {
         assert_eq!(line, "started\n", "PostgreSQL must be installed (initdb, postgres)");
         Postgres { dir, _supervisor: supervisor }
     })
-}
-
-fn rustix_is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("id");
-    id.stdout == b"0\n"
 }
 
 /// The address of a fresh database.
@@ -140,7 +136,8 @@ impl Place {
     }
 
     /// A control plane that serves.
-    pub(crate) async fn start(&self) -> Server {
+    pub(crate) async fn start(&self) -> Server<'_> {
+        // For the client below; an error says that another test has done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listen = "127.0.0.1:0".parse().expect("an address");
         let mut options = Options::new(
@@ -165,7 +162,7 @@ impl Place {
                 .expect("served");
         });
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Server { url, key: key.trim().to_owned(), http, stop: Some(stop), task }
+        Server { url, key: key.trim().to_owned(), http, stop: Some(stop), task, place: PhantomData }
     }
 }
 
@@ -200,16 +197,17 @@ fn kill_all(folder: &str) -> bool {
     found
 }
 
-/// A control plane that serves.
-pub(crate) struct Server {
+/// A control plane that serves. Its place outlives it, for that ends the processes which it started.
+pub(crate) struct Server<'p> {
     pub url: String,
     pub key: String,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    place: PhantomData<&'p Place>,
 }
 
-impl Server {
+impl Server<'_> {
     /// Ends it as SIGTERM would.
     pub(crate) async fn stop(mut self) {
         if let Some(stop) = self.stop.take() {

@@ -12,8 +12,6 @@ use crate::replica::Partition;
 
 /// A consumer's replica id.
 const CONSUMER: i32 = -1;
-/// A read that may be longer goes to a helper thread even if all of it is in memory, in bytes.
-const INLINE_READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// One partition's read: done, or still to be fetched from disk.
 enum Step {
@@ -41,27 +39,12 @@ pub(super) async fn read_all(cx: &Context, wanted: &mut [Wanted], limits: Limits
     all
 }
 
-/// What the page cache holds is copied here and now; what it does not is waited for elsewhere.
-async fn from_disk(cx: &Context, mut found: Found, mut cold: ColdRead) -> Found {
-    let resident = if cold.max_bytes() <= INLINE_READ_BYTES_MAX { cold.run_resident() } else { None };
-    let read = match resident {
-        Some(result) => {
-            // Others on this thread have waited for the copying.
-            tokio::task::yield_now().await;
-            result.map_err(|error| failed(&error))
-        }
-        None => cx.broker.disk_reads.read(cold).await,
-    };
-    match read {
+async fn from_disk(cx: &Context, mut found: Found, cold: ColdRead) -> Found {
+    match cx.broker.disk_reads.read(cold).await {
         Ok(result) => give(&mut found, result),
         Err(code) => found.data.error_code = code,
     }
     found
-}
-
-fn failed(error: &headrace_log::ReadError) -> ErrorCode {
-    tracing::error!(%error, "a read failed");
-    ErrorCode(error.kafka_code())
 }
 
 fn give(found: &mut Found, result: ReadResult) {

@@ -76,7 +76,7 @@ pub static BROKER: &[ConfigDef] = &[
         "The shortest session timeout a group member may ask for, in milliseconds.",
     )
     .at_least(1),
-    string("inter.broker.listener.name", "INTERNAL", "The listener by which brokers reach each other."),
+    unset(Kind::String, "inter.broker.listener.name", "The listener by which brokers reach each other."),
     list("listeners", "PLAINTEXT://:9092", "The addresses the broker listens on.").per_broker(),
     long("log.cleaner.delete.retention.ms", "86400000", "Default of the topics' delete.retention.ms.")
         .at_least(0)
