@@ -1,8 +1,13 @@
 //! Stands in for the `headrace` binary in this crate's tests: `broker --config FILE` listens where the file says and
 //! answers `/readyz` and just enough of Kafka's protocol; `agent --config FILE` only waits. Both end at SIGTERM.
 //!
+//! `broker --check` finds fault with keys that start with `unknown.`;
 //! `fake.fails=true` in the configuration makes the broker end at once, as a bad configuration would.
-#![expect(clippy::print_stderr, reason = "a broker says on standard error why it does not start")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a broker says on standard error why it does not start"
+)]
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,6 +27,9 @@ const VERSIONS: [(ApiKey, i16); 3] =
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(2).is_some_and(|argument| argument == "--check") {
+        return check(&std::io::read_to_string(std::io::stdin()).expect("a configuration"));
+    }
     let [_, command, flag, config] = arguments.as_slice() else { panic!("broker|agent --config FILE") };
     assert_eq!(flag, "--config");
     if command == "agent" {
@@ -41,6 +49,17 @@ async fn main() {
     let port = kafka.local_addr().expect("bound").port();
     while let Ok((socket, _)) = kafka.accept().await {
         tokio::spawn(serve_kafka(socket, node, i32::from(port)));
+    }
+}
+
+/// What starts with `unknown.` is wrong.
+fn check(text: &str) {
+    let wrong: Vec<&str> = text.lines().filter(|line| line.starts_with("unknown.")).collect();
+    for line in &wrong {
+        println!("{}: there is no such key", line.split('=').next().unwrap_or_default());
+    }
+    if !wrong.is_empty() {
+        std::process::exit(2);
     }
 }
 

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::Roles;
 use crate::changes::Changes;
+use crate::provision::{ConfigCheck, Provider};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -22,6 +23,7 @@ struct Inner {
     changes: Changes,
     telemetry: Arc<Telemetry>,
     provider: &'static str,
+    config_check: Arc<dyn ConfigCheck>,
     shutdown: CancellationToken,
 }
 
@@ -30,11 +32,22 @@ impl App {
         store: Store,
         changes: Changes,
         telemetry: Arc<Telemetry>,
-        provider: &'static str,
+        provider: &Arc<impl Provider>,
         shutdown: CancellationToken,
     ) -> Self {
+        let config_check: Arc<dyn ConfigCheck> = Arc::clone(provider) as _;
         let roles = Roles::of(&crate::api::document());
-        Self { inner: Arc::new(Inner { store, roles, changes, telemetry, provider, shutdown }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                roles,
+                changes,
+                telemetry,
+                provider: provider.kind(),
+                config_check,
+                shutdown,
+            }),
+        }
     }
 
     /// Postgres.
@@ -60,6 +73,11 @@ impl App {
     /// How clusters are run.
     pub(crate) fn provider(&self) -> &'static str {
         self.inner.provider
+    }
+
+    /// Knows what brokers can be configured with.
+    pub(crate) fn config_check(&self) -> &dyn ConfigCheck {
+        &*self.inner.config_check
     }
 
     /// Ends streams that would otherwise go on for ever.

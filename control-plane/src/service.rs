@@ -18,7 +18,6 @@ use crate::app::App;
 use crate::changes::Changes;
 use crate::domain::api_key::Token;
 use crate::domain::role::Role;
-use crate::provision::Provider as _;
 use crate::provision::local::{self, Local};
 use crate::reconcile::housekeeping;
 use crate::reconcile::worker::Reconciler;
@@ -188,13 +187,8 @@ impl Service {
             url: self.url.clone(),
         };
         let provider = Arc::new(Local::new(local, self.store.clone())?);
-        let app = App::new(
-            self.store.clone(),
-            changes.clone(),
-            Arc::clone(&telemetry),
-            provider.kind(),
-            stop.clone(),
-        );
+        let app =
+            App::new(self.store.clone(), changes.clone(), Arc::clone(&telemetry), &provider, stop.clone());
         let instance = Uuid::now_v7();
         let mut tasks = JoinSet::new();
         tasks.spawn(changes.clone().run(self.store.clone(), stop.clone()));

@@ -104,6 +104,13 @@ async fn what_is_wrong_with_a_request_is_said_as_a_problem() {
             "validation_failed",
             vec!["name", "brokers", "engine.kind", "config.node.id", "labels", "nope"],
         ),
+        (
+            r#"{"name":"a","config":{"unknown.key":"1"}}"#,
+            json,
+            422,
+            "validation_failed",
+            vec!["config.unknown.key"],
+        ),
         (r#"{"name":"a","brokers":3}"#, json, 422, "validation_failed", vec!["brokers"]),
         (r#"{"name":"a","brokers":1e99}"#, json, 422, "validation_failed", vec!["brokers"]),
         (r#"{"name":"a","project":"nosuch"}"#, json, 422, "validation_failed", vec!["project"]),

@@ -49,6 +49,8 @@ def test_malformed_json(service, raw):
     ({"name": "ok", "brokers": 1, "engine": {"kind": "headrace", "version": "99.0"}}, "engine"),
     ({"name": "ok", "brokers": 1, "config": {"no spaces": "1"}}, "config"),
     ({"name": "ok", "brokers": 1, "config": {"num.partitions": ["1"]}}, "config"),
+    ({"name": "ok", "brokers": 1, "config": {"no.such.config": "1"}}, "config.no.such.config"),
+    ({"name": "ok", "brokers": 1, "config": {"num.partitions": "many"}}, "config.num.partitions"),
 ])
 def test_what_parses_but_is_wrong(service, body, field):
     p = problem(service.api.post(CLUSTERS, body), 422)

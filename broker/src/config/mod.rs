@@ -14,6 +14,9 @@ pub use value::{ConfigKind, Source};
 use sources::RawConfig;
 use value::Values;
 
+/// Keys that Kafka does not have begin with this.
+const OURS: &str = "headrace.";
+
 /// Why the broker cannot start with this configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -77,20 +80,37 @@ impl Options {
         if config.log_dirs.is_empty() {
             problems.push("log.dirs: at least one directory is needed".to_owned());
         }
-        let mut unknown_keys = Vec::new();
-        for key in raw.values.keys().filter(|key| !KEYS.iter().any(|known| known.name == *key)) {
-            if key.starts_with("headrace.") {
-                problems.push(format!("{key}: there is no such key; see the configuration reference"));
-            } else {
-                unknown_keys.push(key.clone());
-            }
-        }
+        let is_known = |key: &str| KEYS.iter().any(|known| known.name == key);
+        let mistyped = raw.values.keys().filter(|key| key.starts_with(OURS) && !is_known(key));
+        problems.extend(mistyped.map(|key| no_such_key(key)));
         if problems.is_empty() {
-            Ok(Self { config, listeners, admin, unknown_keys })
+            Ok(Self { config, listeners, admin, unknown_keys: unknown_keys(&raw) })
         } else {
             Err(ConfigError::Invalid(problems))
         }
     }
+}
+
+/// What is wrong with these properties, one line for each bad key: `key: what is wrong`. Unlike at a start, where Kafka's habit of a
+/// mere warning is kept, a key that means nothing here is wrong too.
+pub fn check(properties: &str) -> Vec<String> {
+    let (mut problems, unknown_keys) = match Options::from_parts(properties, [], &[]) {
+        Ok(options) => (Vec::new(), options.unknown_keys),
+        Err(ConfigError::Invalid(problems)) => (problems, unknown_keys(&RawConfig::of(properties))),
+        Err(unreadable @ ConfigError::Unreadable { .. }) => return vec![unreadable.to_string()],
+    };
+    problems.extend(unknown_keys.iter().map(|key| no_such_key(key)));
+    problems
+}
+
+/// Keys that are Kafka's or nobody's, and mean nothing to this broker.
+fn unknown_keys(raw: &RawConfig) -> Vec<String> {
+    let is_ours = |key: &str| key.starts_with(OURS) || KEYS.iter().any(|known| known.name == key);
+    raw.values.keys().filter(|key| *key != "log.dir" && !is_ours(key)).cloned().collect()
+}
+
+fn no_such_key(key: &str) -> String {
+    format!("{key}: there is no such key; see the configuration reference")
 }
 
 #[cfg(test)]
@@ -130,6 +150,16 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert!(!error.contains("not.ours"));
+    }
+
+    #[test]
+    fn a_check_names_unknown_keys_too() {
+        assert_eq!(check("num.partitions=3\nlog.dir=/tmp/x"), Vec::<String>::new());
+        let unknown = "not.ours: there is no such key; see the configuration reference";
+        assert_eq!(check("not.ours=1\nnum.partitions=3"), [unknown]);
+        let both = check("not.ours=1\nnum.partitions=none");
+        assert_eq!(both.len(), 2, "{both:?}");
+        assert!(both[0].starts_with("num.partitions: ") && both[1] == unknown, "{both:?}");
     }
 
     #[test]

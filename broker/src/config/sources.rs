@@ -14,6 +14,13 @@ pub(super) struct RawConfig {
 }
 
 impl RawConfig {
+    /// A file's alone.
+    pub(super) fn of(properties: &str) -> Self {
+        let mut raw = Self::default();
+        raw.add_properties(properties);
+        raw
+    }
+
     /// Adds a file in Java's properties format, as `server.properties` is written.
     pub(super) fn add_properties(&mut self, text: &str) {
         let mut logical = String::new();
@@ -85,6 +92,7 @@ fn unescape(value: &str) -> String {
         match (c, c == '\\') {
             (_, true) => match chars.next() {
                 Some('n') => out.push('\n'),
+                Some('r') => out.push('\r'),
                 Some('t') => out.push('\t'),
                 Some(other) => out.push(other),
                 None => {}

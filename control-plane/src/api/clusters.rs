@@ -2,6 +2,8 @@
 
 mod request;
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 
 use super::idempotency::Begun;
@@ -65,6 +67,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let validate_only = read_validate_only(query)?;
     let asked = request::read_create(body.fields)?;
+    check_config(&app, &asked.spec.config).await?;
     if validate_only {
         let mut db = app.store().connection().await?;
         let cluster = new_cluster(&mut db, &caller, asked).await?;
@@ -130,6 +133,9 @@ async fn update(
 ) -> Result<Response, Problem> {
     let validate_only = read_validate_only(query)?;
     let asked = request::read_update(body.fields)?;
+    if let Some(config) = &asked.config {
+        check_config(&app, config).await?;
+    }
     let mut transaction = app.store().begin().await?;
     let mut stored = lock(&mut transaction, &caller, &cluster).await?;
     if_match.check(stored.generation)?;
@@ -204,6 +210,22 @@ fn read_validate_only(query: QueryFields) -> Result<bool, Problem> {
 }
 
 /// The cluster that a request asks for.
+/// Refuses what no broker could be configured with.
+async fn check_config(app: &App, config: &BTreeMap<String, String>) -> Result<(), Problem> {
+    if config.is_empty() {
+        return Ok(());
+    }
+    let problems = app.config_check().check_config(config).await.map_err(|error| {
+        tracing::error!(%error, "a cluster's configuration cannot be checked");
+        Problem::unavailable("The configuration cannot be checked now; the service's log says why.")
+    })?;
+    let errors: Vec<FieldError> = problems
+        .into_iter()
+        .map(|problem| FieldError::new(format!("config.{}", problem.key), "invalid_config", problem.message))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+}
+
 async fn new_cluster(db: &mut PgConnection, caller: &Caller, asked: request::New) -> Result<Stored, Problem> {
     let own = caller.project.as_ref().map(|(_, name)| name.as_str());
     let project =

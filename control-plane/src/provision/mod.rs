@@ -4,7 +4,11 @@
 
 pub(crate) mod local;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
+
+use futures_util::future::BoxFuture;
 
 use crate::reconcile::plan::{Action, Observed};
 use crate::store;
@@ -40,8 +44,24 @@ impl Error {
     }
 }
 
+/// What is wrong with one key of a cluster's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfigProblem {
+    pub(crate) key: String,
+    pub(crate) message: String,
+}
+
+/// Asks the brokers' own program, which alone knows its keys, before anything is accepted.
+pub(crate) trait ConfigCheck: fmt::Debug + Send + Sync + 'static {
+    /// Each key that no broker of this provider would start with, or that would mean nothing to it.
+    fn check_config<'a>(
+        &'a self,
+        config: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<Vec<ConfigProblem>, Error>>;
+}
+
 /// Runs clusters somewhere.
-pub(crate) trait Provider: Send + Sync + 'static {
+pub(crate) trait Provider: ConfigCheck + Send + Sync + 'static {
     /// Its name in `GET /v1/capabilities`.
     fn kind(&self) -> &'static str;
 

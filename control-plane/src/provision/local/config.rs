@@ -81,11 +81,18 @@ pub(super) fn broker(cluster: &Stored, node: i32, addresses: &Addresses, dir: &P
     properties.insert("inter.broker.listener.name", "INTERNAL".to_owned());
     properties.insert("log.dirs", dir.join(DATA_DIR).display().to_string());
     properties.insert("headrace.admin.listener", addresses.admin());
-    let mut text =
-        String::from("# Written by the control plane, which writes it again: change the cluster instead.\n");
-    for (key, value) in properties {
+    let header = "# Written by the control plane, which writes it again: change the cluster instead.\n";
+    let pairs = properties.iter().map(|(key, value)| (*key, value.as_str()));
+    header.to_owned() + &write_properties(pairs)
+}
+
+/// As Java writes them.
+pub(super) fn write_properties<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (key, value) in pairs {
+        let value = value.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{key}={}", value.replace('\\', "\\\\"));
+        let _ = writeln!(text, "{key}={value}");
     }
     text
 }

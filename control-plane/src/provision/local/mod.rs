@@ -4,11 +4,13 @@
 //! about the processes. The processes outlive the control plane and are found again by the next one. Ports come from
 //! a range and are kept in Postgres, so that a broker keeps its address over restarts.
 
+mod check;
 mod config;
 mod files;
 mod process;
 mod stop;
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::net::TcpListener;
@@ -16,12 +18,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use headrace_client::Client;
 use uuid::Uuid;
 
 use self::config::Addresses;
 use self::process::{Supervised, unblock};
-use super::{Error, Provider};
+use super::{ConfigCheck, ConfigProblem, Error, Provider};
 use crate::domain::api_key::Token;
 use crate::reconcile::plan::{Action, Node, Observed, Process};
 use crate::store::clusters::Stored;
@@ -322,6 +325,17 @@ fn observe_process(process: &Supervised, expected: Option<&str>) -> io::Result<P
         process.adopt(&running, expected.as_deref().unwrap_or_default())?;
     }
     Ok(if running.config_hash == expected { Process::Current } else { Process::Outdated })
+}
+
+impl ConfigCheck for Local {
+    fn check_config<'a>(
+        &'a self,
+        config: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<Vec<ConfigProblem>, Error>> {
+        let pairs = config.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let properties = config::write_properties(pairs);
+        Box::pin(async move { check::run(&self.options.program, &properties).await })
+    }
 }
 
 impl Provider for Local {
