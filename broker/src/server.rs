@@ -139,7 +139,7 @@ async fn start(
         .into();
     let quorum = headrace_metadata::Options::single(config.node_id, cluster_id.clone(), metadata_dir(config));
     let metadata = Quorum::start(quorum).await?;
-    let defaults = Arc::new(broker_defaults(config)?);
+    let defaults = Arc::new(broker_defaults(options)?);
     let (dirs, report) = {
         let (config, cluster_id) = (config.clone(), cluster_id.clone());
         let (image, defaults) = (metadata.image(), Arc::clone(&defaults));
@@ -187,12 +187,15 @@ fn metadata_dir(config: &Config) -> PathBuf {
 }
 
 /// What was set (not what is Kafka's default anyway), for the controller functions.
-fn broker_defaults(config: &Config) -> Result<BrokerDefaults, ConfigError> {
+fn broker_defaults(options: &Options) -> Result<BrokerDefaults, ConfigError> {
+    let config = &options.config;
+    let more =
+        options.defaults.iter().map(|(key, value)| (Str::from(key.as_str()), Str::from(value.as_str())));
     let set = config
         .entries()
         .filter(|(_, _, source)| *source == Source::Static)
         .filter_map(|(key, value, _)| Some((Str::from_static(key.name), Str::from(value?))));
-    BrokerDefaults::new(config.node_id, set)
+    BrokerDefaults::new(config.node_id, set.chain(more))
 }
 
 fn open_logs(

@@ -11,6 +11,7 @@ pub use keys::{Config, KEYS, KeyDefinition};
 pub use listener::{ListenerAddress, ListenerConfig};
 pub use value::{ConfigKind, Source};
 
+use headrace_state::metadata::configs::{broker_config, validate_value};
 use sources::RawConfig;
 use value::Values;
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub listeners: Vec<ListenerConfig>,
     /// Where the admin HTTP listens, if anywhere.
     pub admin: Option<ListenerAddress>,
+    /// Keys of the metadata's own table that were given: the defaults of what can be changed at run time.
+    pub defaults: Vec<(String, String)>,
     /// Keys that were given and mean nothing to this broker; Kafka ignores them with a warning, and so does this.
     pub unknown_keys: Vec<String>,
 }
@@ -83,8 +86,16 @@ impl Options {
         let is_known = |key: &str| KEYS.iter().any(|known| known.name == key);
         let mistyped = raw.values.keys().filter(|key| key.starts_with(OURS) && !is_known(key));
         problems.extend(mistyped.map(|key| no_such_key(key)));
+        let mut defaults = Vec::new();
+        for (key, value) in raw.values.iter().filter(|(key, _)| !is_known(key)) {
+            let Some(definition) = broker_config(key) else { continue };
+            match validate_value(definition, value) {
+                Ok(()) => defaults.push((key.clone(), value.clone())),
+                Err(error) => problems.push(format!("{key}: {error}")),
+            }
+        }
         if problems.is_empty() {
-            Ok(Self { config, listeners, admin, unknown_keys: unknown_keys(&raw) })
+            Ok(Self { defaults, config, listeners, admin, unknown_keys: unknown_keys(&raw) })
         } else {
             Err(ConfigError::Invalid(problems))
         }
@@ -105,8 +116,10 @@ pub fn check(properties: &str) -> Vec<String> {
 
 /// Keys that are Kafka's or nobody's, and mean nothing to this broker.
 fn unknown_keys(raw: &RawConfig) -> Vec<String> {
-    let is_ours = |key: &str| key.starts_with(OURS) || KEYS.iter().any(|known| known.name == key);
-    raw.values.keys().filter(|key| *key != "log.dir" && !is_ours(key)).cloned().collect()
+    let is_known = |key: &str| {
+        key.starts_with(OURS) || KEYS.iter().any(|known| known.name == key) || broker_config(key).is_some()
+    };
+    raw.values.keys().filter(|key| !is_known(key)).cloned().collect()
 }
 
 fn no_such_key(key: &str) -> String {
@@ -160,6 +173,16 @@ mod tests {
         let both = check("not.ours=1\nnum.partitions=none");
         assert_eq!(both.len(), 2, "{both:?}");
         assert!(both[0].starts_with("num.partitions: ") && both[1] == unknown, "{both:?}");
+    }
+
+    #[test]
+    fn keys_of_the_metadatas_table_are_taken_and_checked() {
+        let options = load("compression.gzip.level=5\nnum.io.threads=16").unwrap();
+        assert_eq!(options.unknown_keys, Vec::<String>::new());
+        assert!(options.defaults.contains(&("compression.gzip.level".to_owned(), "5".to_owned())));
+        assert!(
+            load("compression.gzip.level=50").unwrap_err().to_string().contains("compression.gzip.level: ")
+        );
     }
 
     #[test]

@@ -273,14 +273,10 @@ pub static BROKER: &[ConfigDef] = &[
         "30000",
         "How long the broker waits for another broker's answer, in milliseconds.",
     ),
-    int(
-        "socket.receive.buffer.bytes",
-        "102400",
-        "The size of a socket's receive buffer; -1 is the system's.",
-    ),
+    int("socket.receive.buffer.bytes", "-1", "The size of a socket's receive buffer; -1 is the system's."),
     int("socket.request.max.bytes", "104857600", "The largest request a socket may carry, in bytes.")
         .at_least(1),
-    int("socket.send.buffer.bytes", "102400", "The size of a socket's send buffer; -1 is the system's."),
+    int("socket.send.buffer.bytes", "-1", "The size of a socket's send buffer; -1 is the system's."),
     boolean(
         "unclean.leader.election.enable",
         "false",
