@@ -88,6 +88,9 @@ pub enum Error {
 pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let started_ns = clock.monotonic_ns();
+    for (key, _) in &options.unused {
+        tracing::warn!(%key, "this configuration key of Kafka's changes nothing in this broker");
+    }
     for key in &options.unknown_keys {
         tracing::warn!(%key, "this configuration key means nothing to this broker and is ignored");
     }
@@ -189,13 +192,13 @@ fn metadata_dir(config: &Config) -> PathBuf {
 /// What was set (not what is Kafka's default anyway), for the controller functions.
 fn broker_defaults(options: &Options) -> Result<BrokerDefaults, ConfigError> {
     let config = &options.config;
-    let more =
-        options.defaults.iter().map(|(key, value)| (Str::from(key.as_str()), Str::from(value.as_str())));
+    let unused =
+        options.unused.iter().map(|(key, value)| (Str::from(key.as_str()), Str::from(value.as_str())));
     let set = config
         .entries()
         .filter(|(_, _, source)| *source == Source::Static)
         .filter_map(|(key, value, _)| Some((Str::from_static(key.name), Str::from(value?))));
-    BrokerDefaults::new(config.node_id, set.chain(more))
+    BrokerDefaults::new(config.node_id, set.chain(unused))
 }
 
 fn open_logs(

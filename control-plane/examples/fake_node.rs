@@ -1,12 +1,12 @@
 //! Stands in for the `headrace` binary in this crate's tests: `broker --config FILE` listens where the file says and
 //! answers `/readyz` and just enough of Kafka's protocol; `agent --config FILE` only waits. Both end at SIGTERM.
 //!
-//! `broker --check` finds fault with keys that start with `unknown.`;
+//! `broker --check` finds fault with keys that start with `unknown.`.
 //! `fake.fails=true` in the configuration makes the broker end at once, as a bad configuration would.
 #![expect(
     clippy::print_stderr,
     clippy::print_stdout,
-    reason = "a broker says on standard error why it does not start"
+    reason = "standard output and error are how a broker says what is wrong"
 )]
 
 use std::collections::HashMap;

@@ -43,8 +43,8 @@ pub struct Options {
     pub listeners: Vec<ListenerConfig>,
     /// Where the admin HTTP listens, if anywhere.
     pub admin: Option<ListenerAddress>,
-    /// Keys of the metadata's own table that were given: the defaults of what can be changed at run time.
-    pub defaults: Vec<(String, String)>,
+    /// Kafka's keys that were given, are checked and shown, and change nothing in this broker.
+    pub unused: Vec<(String, String)>,
     /// Keys that were given and mean nothing to this broker; Kafka ignores them with a warning, and so does this.
     pub unknown_keys: Vec<String>,
 }
@@ -72,54 +72,51 @@ impl Options {
         raw.add_properties(properties);
         raw.add_env(env);
         raw.add_overrides(overrides);
+        let (options, problems) = Self::read(raw);
+        if problems.is_empty() { Ok(options) } else { Err(ConfigError::Invalid(problems)) }
+    }
+
+    /// What was written, with defaults in place of what is wrong, and all that is wrong.
+    fn read(mut raw: RawConfig) -> (Self, Vec<String>) {
         if let Some(dir) = raw.values.remove("log.dir") {
             raw.values.entry("log.dirs".to_owned()).or_insert(dir);
         }
         let mut values = Values::new(&raw.values);
         let config = Config::from_values(&mut values);
-        let mut problems = raw.malformed.clone();
+        let mut problems = raw.malformed;
         problems.append(&mut values.problems);
         let (listeners, admin) = listener::parse(&config, &mut problems);
         if config.log_dirs.is_empty() {
             problems.push("log.dirs: at least one directory is needed".to_owned());
         }
-        let is_known = |key: &str| KEYS.iter().any(|known| known.name == key);
-        let mistyped = raw.values.keys().filter(|key| key.starts_with(OURS) && !is_known(key));
-        problems.extend(mistyped.map(|key| no_such_key(key)));
-        let mut defaults = Vec::new();
-        for (key, value) in raw.values.iter().filter(|(key, _)| !is_known(key)) {
-            let Some(definition) = broker_config(key) else { continue };
-            match validate_value(definition, value) {
-                Ok(()) => defaults.push((key.clone(), value.clone())),
-                Err(error) => problems.push(format!("{key}: {error}")),
+        let (mut unused, mut unknown_keys) = (Vec::new(), Vec::new());
+        for (key, value) in raw.values {
+            if KEYS.iter().any(|known| known.name == key) {
+                continue;
+            }
+            if let Some(definition) = broker_config(&key) {
+                match validate_value(definition, &value) {
+                    Ok(()) => unused.push((key, value)),
+                    Err(error) => problems.push(format!("{key}: {error}")),
+                }
+            } else if key.starts_with(OURS) {
+                problems.push(no_such_key(&key));
+            } else {
+                unknown_keys.push(key);
             }
         }
-        if problems.is_empty() {
-            Ok(Self { defaults, config, listeners, admin, unknown_keys: unknown_keys(&raw) })
-        } else {
-            Err(ConfigError::Invalid(problems))
-        }
+        (Self { config, listeners, admin, unused, unknown_keys }, problems)
     }
 }
 
 /// What is wrong with these properties, one line for each bad key: `key: what is wrong`. Unlike at a start, where Kafka's habit of a
 /// mere warning is kept, a key that means nothing here is wrong too.
 pub fn check(properties: &str) -> Vec<String> {
-    let (mut problems, unknown_keys) = match Options::from_parts(properties, [], &[]) {
-        Ok(options) => (Vec::new(), options.unknown_keys),
-        Err(ConfigError::Invalid(problems)) => (problems, unknown_keys(&RawConfig::of(properties))),
-        Err(unreadable @ ConfigError::Unreadable { .. }) => return vec![unreadable.to_string()],
-    };
-    problems.extend(unknown_keys.iter().map(|key| no_such_key(key)));
+    let mut raw = RawConfig::default();
+    raw.add_properties(properties);
+    let (options, mut problems) = Options::read(raw);
+    problems.extend(options.unknown_keys.iter().map(|key| no_such_key(key)));
     problems
-}
-
-/// Keys that are Kafka's or nobody's, and mean nothing to this broker.
-fn unknown_keys(raw: &RawConfig) -> Vec<String> {
-    let is_known = |key: &str| {
-        key.starts_with(OURS) || KEYS.iter().any(|known| known.name == key) || broker_config(key).is_some()
-    };
-    raw.values.keys().filter(|key| !is_known(key)).cloned().collect()
 }
 
 fn no_such_key(key: &str) -> String {
@@ -176,10 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_metadatas_table_are_taken_and_checked() {
+    fn kafkas_keys_that_change_nothing_are_kept_and_checked() {
         let options = load("compression.gzip.level=5\nnum.io.threads=16").unwrap();
         assert_eq!(options.unknown_keys, Vec::<String>::new());
-        assert!(options.defaults.contains(&("compression.gzip.level".to_owned(), "5".to_owned())));
+        assert!(options.unused.contains(&("compression.gzip.level".to_owned(), "5".to_owned())));
         assert!(
             load("compression.gzip.level=50").unwrap_err().to_string().contains("compression.gzip.level: ")
         );

@@ -14,13 +14,6 @@ pub(super) struct RawConfig {
 }
 
 impl RawConfig {
-    /// A file's alone.
-    pub(super) fn of(properties: &str) -> Self {
-        let mut raw = Self::default();
-        raw.add_properties(properties);
-        raw
-    }
-
     /// Adds a file in Java's properties format, as `server.properties` is written.
     pub(super) fn add_properties(&mut self, text: &str) {
         let mut logical = String::new();

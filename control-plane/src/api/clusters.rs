@@ -209,7 +209,6 @@ fn read_validate_only(query: QueryFields) -> Result<bool, Problem> {
     Ok(validate_only)
 }
 
-/// The cluster that a request asks for.
 /// Refuses what no broker could be configured with.
 async fn check_config(app: &App, config: &BTreeMap<String, String>) -> Result<(), Problem> {
     if config.is_empty() {
@@ -226,6 +225,7 @@ async fn check_config(app: &App, config: &BTreeMap<String, String>) -> Result<()
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
+/// The cluster that a request asks for.
 async fn new_cluster(db: &mut PgConnection, caller: &Caller, asked: request::New) -> Result<Stored, Problem> {
     let own = caller.project.as_ref().map(|(_, name)| name.as_str());
     let project =

@@ -173,7 +173,8 @@ pub(crate) struct Create {
     pub engine: Option<CreateEngine>,
     /// Default false.
     pub deletion_protection: Option<bool>,
-    /// Broker configuration by Kafka's property names. Values may be strings, numbers or booleans.
+    /// Broker configuration by Kafka's property names. Values may be strings, numbers or booleans. A key that the
+    /// engine's brokers do not have, or a value that they would not start with, is refused.
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub config: Option<BTreeMap<String, String>>,
     /// The user's own marks.

@@ -24,7 +24,10 @@ pub(super) async fn run(program: &Path, properties: &str) -> Result<Vec<ConfigPr
         .map_err(doing())?;
     match output.status.code() {
         Some(0) => Ok(Vec::new()),
-        Some(EXIT_WRONG) => Ok(String::from_utf8_lossy(&output.stdout).lines().map(problem).collect()),
+        // An exit with nothing said is a program that does not know the question.
+        Some(EXIT_WRONG) if !output.stdout.is_empty() => {
+            Ok(String::from_utf8_lossy(&output.stdout).lines().map(problem).collect())
+        }
         _ => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             Err(doing()(io::Error::other(format!("it ended with {}: {said}", output.status))))
@@ -41,7 +44,11 @@ async fn ask(program: &Path, properties: &str) -> io::Result<Output> {
         .kill_on_drop(true)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(properties.as_bytes()).await?;
+        match stdin.write_all(properties.as_bytes()).await {
+            // It ended without reading: how it ended says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
     }
     child.wait_with_output().await
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use headrace_client::Client;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::config::Addresses;
@@ -45,6 +46,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 const BROKER_GRACE: Duration = Duration::from_secs(30);
 /// The agent has only a last report to send.
 const AGENT_GRACE: Duration = Duration::from_secs(5);
+/// Configurations that are checked at the same time.
+const CHECKS_MAX: usize = 4;
 /// What a node needs ports for.
 const PURPOSES: [&str; 3] = ["client", "internal", "admin"];
 
@@ -67,6 +70,8 @@ pub(crate) struct Local {
     options: Options,
     store: Store,
     http: reqwest::Client,
+    /// Bounds how many configurations are checked at once, each by a process.
+    checks: Semaphore,
 }
 
 impl Local {
@@ -78,7 +83,7 @@ impl Local {
         // An error says that a provider was chosen before, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(PROBE_TIMEOUT).build()?;
-        Ok(Self { options, store, http })
+        Ok(Self { options, store, http, checks: Semaphore::new(CHECKS_MAX) })
     }
 
     fn node_dir(&self, cluster: Uuid, node: i32) -> PathBuf {
@@ -334,7 +339,11 @@ impl ConfigCheck for Local {
     ) -> BoxFuture<'a, Result<Vec<ConfigProblem>, Error>> {
         let pairs = config.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let properties = config::write_properties(pairs);
-        Box::pin(async move { check::run(&self.options.program, &properties).await })
+        Box::pin(async move {
+            // It is never closed, so this cannot fail.
+            let _turn = self.checks.acquire().await;
+            check::run(&self.options.program, &properties).await
+        })
     }
 }
 

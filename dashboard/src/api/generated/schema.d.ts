@@ -656,7 +656,10 @@ export interface components {
              * @example 1
              */
             brokers?: number | null;
-            /** @description Broker configuration by Kafka's property names. Values may be strings, numbers or booleans. */
+            /**
+             * @description Broker configuration by Kafka's property names. Values may be strings, numbers or booleans. A key that the
+             *     engine's brokers do not have, or a value that they would not start with, is refused.
+             */
             config?: {
                 [key: string]: string;
             } | null;
