@@ -8,13 +8,17 @@
 //! entries and votes in one order. Whatever is acknowledged, to a client or to another node, has been fsynced.
 
 mod directory;
+mod handle;
 mod log_store;
+mod members;
 mod network;
 mod options;
 mod proposer;
 mod quorum;
+mod reverts;
 mod snapshot_file;
 mod state_machine;
+mod status;
 mod types;
 mod wal;
 
@@ -22,8 +26,11 @@ mod wal;
 mod tests;
 
 pub use directory::DirectoryError;
+pub use handle::Handle;
+pub use members::{AdminError, Refusal};
 pub use network::{NoTransport, RpcError, Transport, TransportError};
 pub use options::{Options, Timing, Voter};
 pub use proposer::{Committed, SubmitError};
-pub use quorum::{Handle, Quorum, QuorumStatus, StartError};
+pub use quorum::{Quorum, StartError};
+pub use status::{Leadership, Member, QuorumStatus};
 pub use wal::WalError;

@@ -15,8 +15,11 @@ use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
 
-use crate::types::{Entry, LogId, TypeConfig, Vote};
+use crate::types::{Entry, LogId, TypeConfig, Vote, payload_bytes};
 use crate::wal::{self, HardState, Op, WalError, WalWriter};
+
+/// Entries in one message to a follower have at most so many bytes, unless a single one has more.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
 struct Cache {
@@ -72,6 +75,19 @@ impl RaftLogReader<TypeConfig> for LogStore {
         let cache = self.cache.lock();
         let (from, to) = (cache.position(start), cache.position(end));
         Ok(cache.entries.range(from..to.max(from)).cloned().collect())
+    }
+
+    /// What goes to a follower in one message: bounded by bytes, at least one entry.
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
+        let cache = self.cache.lock();
+        let (from, to) = (cache.position(start), cache.position(end));
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += payload_bytes(entry);
+            bytes <= MESSAGE_BYTES_MAX
+        };
+        let count = cache.entries.range(from..to.max(from)).take_while(fits).count();
+        Ok(cache.entries.range(from..to.max(from)).take(count.max(1)).cloned().collect())
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
@@ -137,5 +153,37 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             cache.state.purged = Some(upto);
         }
         self.writer.write(Op::Purge(upto)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use openraft::EntryPayload;
+
+    use super::*;
+    use crate::types::Command;
+
+    #[tokio::test]
+    async fn a_message_to_a_follower_is_bounded_by_bytes_and_has_one_entry_at_least() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogStore::open(dir.path()).unwrap();
+        let term = openraft::Vote::new_committed(1, 1).leader_id;
+        let sizes = [3, 4, 2, 20, 1, 1].map(|mib| mib << 20);
+        let entry = |(index, bytes): (u64, usize)| {
+            let command = Command(Bytes::from(vec![0; bytes]));
+            Entry { log_id: LogId::new(term, index), payload: EntryPayload::Normal(command) }
+        };
+        log.cache.lock().entries.extend((10..).zip(sizes).map(entry));
+        let mut lengths = Vec::new();
+        let mut next = 10;
+        while next < 16 {
+            let entries = log.limited_get_log_entries(next, 16).await.unwrap();
+            assert_eq!(entries[0].index(), next);
+            lengths.push(entries.len());
+            next += entries.len() as u64;
+        }
+        assert_eq!(lengths, [2, 1, 1, 2]);
+        assert_eq!(log.limited_get_log_entries(10, 11).await.unwrap().len(), 1);
     }
 }

@@ -12,11 +12,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::FuturesOrdered;
+use headrace_protocol::ErrorCode;
 use headrace_state::metadata::record::{RecordError, encode_all};
 use headrace_state::metadata::{Image, MetadataRecord, ReplayError};
-use openraft::ReadPolicy;
 use openraft::error::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::impls::ProgressResponder;
+use openraft::{LinearizerOption, ReadPolicy};
 use tokio::sync::mpsc;
 
 use crate::state_machine::Published;
@@ -57,7 +58,20 @@ pub enum SubmitError {
     Stopped(String),
 }
 
-fn leader_hint(leader: Option<i32>) -> String {
+impl SubmitError {
+    /// What a Kafka client is told.
+    pub fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::NotLeader { .. } | Self::Uncertain { .. } => ErrorCode::NOT_CONTROLLER,
+            Self::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
+            Self::TooLarge { .. } => ErrorCode::POLICY_VIOLATION,
+            Self::Invalid(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
+            Self::Stopped(_) => ErrorCode::BROKER_NOT_AVAILABLE,
+        }
+    }
+}
+
+pub(crate) fn leader_hint(leader: Option<i32>) -> String {
     leader.map_or_else(|| "; no leader is known".to_owned(), |id| format!("; node {id} does"))
 }
 
@@ -183,18 +197,22 @@ impl Proposer {
     }
 
     /// The state to build on: what was left by the last function, or the committed image of a confirmed leader.
+    ///
+    /// A leader may have been replaced since the last function without having heard of it. What it proposes then is
+    /// refused; but a function that only looks must not be answered from what was, so the lease is asked each time:
+    /// as long as it holds nobody else can have been elected. That costs no message.
     async fn current(&mut self) -> Result<Tentative, SubmitError> {
         if let Some(tentative) = self.tentative.take() {
-            return Ok(tentative);
+            let lease = LinearizerOption::new(None, true);
+            let leader = self.raft.get_read_linearizer(lease).await.map_err(not_confirmed)?;
+            if *leader.read_log_id().committed_leader_id() == tentative.leader {
+                return Ok(tentative);
+            }
         }
         // What is in flight may still change the image.
         self.drain().await;
         let leader = self.raft.as_leader().map_err(|forward| not_leader(&forward))?.to_committed_leader_id();
-        self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await.map_err(|error| match error {
-            RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => not_leader(&forward),
-            RaftError::APIError(other) => SubmitError::Stopped(other.to_string()),
-            RaftError::Fatal(fatal) => SubmitError::Stopped(fatal.to_string()),
-        })?;
+        self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await.map_err(not_confirmed)?;
         Ok(Tentative { image: Image::clone(&self.published.image()), leader })
     }
 
@@ -248,6 +266,17 @@ fn node(id: Option<u64>) -> Option<i32> {
 
 fn not_leader(forward: &ForwardToLeader<TypeConfig>) -> SubmitError {
     SubmitError::NotLeader { leader: node(forward.leader_id) }
+}
+
+fn not_confirmed(error: RaftError<TypeConfig, LinearizableReadError<TypeConfig>>) -> SubmitError {
+    match error {
+        RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => not_leader(&forward),
+        // It led, but no quorum answers it any more. Nothing was proposed.
+        RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)) => {
+            SubmitError::NotLeader { leader: None }
+        }
+        RaftError::Fatal(fatal) => SubmitError::Stopped(fatal.to_string()),
+    }
 }
 
 fn write_error(error: &ClientWriteError<TypeConfig>) -> SubmitError {

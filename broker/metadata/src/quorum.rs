@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use headrace_protocol::ErrorCode;
-use headrace_state::metadata::{Image, MetadataRecord};
 use openraft::async_runtime::watch::WatchReceiver as _;
-use openraft::{BasicNode, Config, RaftMetrics, ReadPolicy, SnapshotPolicy};
+use openraft::{BasicNode, Config, ReadPolicy, SnapshotPolicy};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::directory::{Directory, DirectoryError};
+use crate::handle::{Handle, Inner};
 use crate::log_store::LogStore;
-use crate::network::{self, Network, RpcError};
+use crate::members::Members;
+use crate::network::{Network, Receiver, SILENT_LEASES, View};
 use crate::options::{Options, Voter};
-use crate::proposer::{Committed, Job, Prepared, Proposer, QUEUE_MAX, SubmitError};
+use crate::proposer::{Proposer, QUEUE_MAX};
 use crate::state_machine::{Published, StateMachine};
-use crate::types::{Raft, TypeConfig};
+use crate::status::{leadership, tell_leadership};
+use crate::types::{Metrics, Raft, kafka_id, wire_id};
 use crate::wal::WalError;
 
 /// How long a single voter may take from its files to leadership.
@@ -29,8 +29,11 @@ const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// Entries that stay behind a snapshot, so that a follower that is a little late needs no snapshot.
 const ENTRIES_BEHIND_SNAPSHOT: u64 = 1000;
-/// Entries in one message to a follower.
+/// Entries in one message to a follower; the log store bounds their bytes.
 const ENTRIES_PER_MESSAGE_MAX: u64 = 300;
+/// How long a leader waits before it tries an unreachable node again. The last goes on for good, so that a node that
+/// comes back is served within that time.
+const BACKOFF: &str = "100ms 200ms 400ms ...500ms";
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,50 +52,16 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
-/// What a node says of the quorum.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QuorumStatus {
-    pub leader: Option<i32>,
-    pub term: u64,
-    pub last_log_index: Option<u64>,
-    pub committed: Option<u64>,
-    pub applied: Option<u64>,
-    pub voters: Vec<i32>,
-    /// An error if the node has stopped, on a bad disk for one.
-    pub running: Result<(), String>,
-}
-
-/// The metadata quorum, seen from one of its nodes. Cheap to clone.
-#[derive(Clone)]
-pub struct Handle {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    node_id: i32,
-    cluster_id: Arc<str>,
-    raft: Raft,
-    published: Arc<Published>,
-    jobs: mpsc::Sender<Job>,
-    /// True once somebody asked to stop.
-    stop: watch::Sender<bool>,
-    /// Closed once the thread has let go of everything.
-    stopped: watch::Receiver<()>,
-}
-
 /// Starts nodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Quorum;
 
 impl Quorum {
     /// Starts this node from its directory. A single voter is leader, and its image complete, when this returns; one
-    /// of several only runs.
+    /// of several, or one that is yet to be added, only runs.
     pub async fn start(options: Options) -> Result<Handle, StartError> {
         if options.node_id < 0 || options.voters.iter().any(|voter| voter.node_id < 0) {
             return Err(StartError::Options("a node id must not be negative".to_owned()));
-        }
-        if options.voters.is_empty() {
-            return Err(StartError::Options("there must be at least one voter".to_owned()));
         }
         let (started, answer) = oneshot::channel();
         std::thread::Builder::new()
@@ -125,24 +94,32 @@ async fn run(options: Options, started: oneshot::Sender<Result<Handle, StartErro
         Ok(parts) => parts,
         Err(error) => return drop(started.send(Err(error))),
     };
+    let members = Arc::new(Members::new(raft.clone(), options.timing));
+    let (tell, told) = watch::channel(leadership(&raft.metrics().borrow_watched()));
     let inner = Inner {
         node_id: options.node_id,
-        cluster_id: options.cluster_id.as_str().into(),
         raft: raft.clone(),
+        receiver: Receiver::new(raft.clone(), wire_id(options.node_id), options.cluster_id.as_str().into()),
         published: Arc::clone(&published),
+        members: Arc::clone(&members),
+        leadership: told,
+        runtime: tokio::runtime::Handle::current(),
         jobs,
         stop,
         stopped,
     };
     // The thread must not keep its own handle alive: it ends when all others are gone.
-    if started.send(Ok(Handle { inner: Arc::new(inner) })).is_ok() {
+    if started.send(Ok(Handle::new(inner))).is_ok() {
         tokio::select! {
             () = Proposer::new(raft.clone(), published, queue).run() => {}
             () = tick_while_not_alone(&raft) => {}
+            () = tell_leadership(&raft, &tell) => {}
+            () = members.look_after() => {}
             // An error means that all handles are gone.
             _ = stop_asked.wait_for(|&stop| stop) => {}
         }
     }
+    tell.send_modify(|told| told.leader = None);
     if tokio::time::timeout(STOP_MAX, raft.shutdown()).await.is_err() {
         tracing::warn!("the metadata quorum did not stop in time; its journal is closed anyway");
     }
@@ -162,11 +139,16 @@ async fn open(
     let directory = Directory::open(&options.dir, &options.cluster_id, options.node_id)?;
     let log = LogStore::open(&options.dir)?;
     let config = config(options).validate().map_err(|e| StartError::Options(e.to_string()))?;
-    let network =
-        Network { transport: Arc::clone(&options.transport), cluster_id: options.cluster_id.as_str().into() };
+    let view = Arc::new(View::new(options.timing));
+    let network = Network {
+        transport: Arc::clone(&options.transport),
+        cluster_id: options.cluster_id.as_str().into(),
+        view: Arc::clone(&view),
+    };
     let id = wire_id(options.node_id);
     let machine = StateMachine::new(options.dir.clone(), Arc::clone(published));
     let raft = Raft::new(id, Arc::new(config), network, log.clone(), machine).await.map_err(failed)?;
+    view.follow(raft.metrics());
     let is_new = !raft.is_initialized().await.map_err(failed)?;
     if is_new && options.voters.iter().any(|voter| voter.node_id == options.node_id) {
         let node = |voter: &Voter| (wire_id(voter.node_id), BasicNode { addr: voter.address.clone() });
@@ -181,8 +163,7 @@ async fn open(
             // Nobody to wait for, so no election timeout. A new node has elected itself when it was initialized.
             raft.trigger().elect(false).await.map_err(failed)?;
         }
-        // The vote shown is the one on disk: the proposer goes by it.
-        let leads = |m: &RaftMetrics<TypeConfig>| m.current_leader == Some(id) && m.vote.is_committed();
+        let leads = |metrics: &Metrics| leadership(metrics).leader == Some(kafka_id(id));
         let elected = raft.wait(Some(START_MAX)).metrics(leads, "a single voter leads").await;
         elected.map_err(|_| StartError::NoLeader)?;
         raft.ensure_linearizable(ReadPolicy::ReadIndex).await.map_err(failed)?;
@@ -200,18 +181,16 @@ fn config(options: &Options) -> Config {
         max_payload_entries: ENTRIES_PER_MESSAGE_MAX,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(options.snapshot_after_entries.max(1)),
         max_in_snapshot_log_to_keep: ENTRIES_BEHIND_SNAPSHOT.min(options.snapshot_after_entries),
+        backoff: BACKOFF.to_owned(),
+        // The timer runs once there are others, see `tick_while_not_alone`.
+        enable_tick: false,
         enable_pre_vote: Some(true),
+        quorum_loss_probe_interval: Some(millis(options.timing.election_max * SILENT_LEASES)),
+        // A leader sends entries before they are on its own disk. If it led on in the same term after a crash, it
+        // could give the place of such an entry to another one, and nobody would notice.
+        enable_leader_restore: Some(false),
         ..Config::default()
     }
-}
-
-/// Ids are not negative: checked at the start.
-fn wire_id(node_id: i32) -> u64 {
-    u64::try_from(node_id).unwrap_or(u64::MAX)
-}
-
-fn kafka_id(id: u64) -> i32 {
-    i32::try_from(id).unwrap_or(i32::MAX)
 }
 
 /// Lets raft's timer run only while there are other members: alone there is nobody to send heartbeats to or to miss,
@@ -224,141 +203,6 @@ async fn tick_while_not_alone(raft: &Raft) {
         if metrics.changed().await.is_err() {
             // Raft is gone; what waits for it hears of it elsewhere.
             std::future::pending::<()>().await;
-        }
-    }
-}
-
-impl Handle {
-    /// How long [`Self::run`] and [`Self::submit`] wait at most.
-    pub const DEADLINE: Duration = Duration::from_secs(30);
-
-    pub fn node_id(&self) -> i32 {
-        self.inner.node_id
-    }
-
-    /// The newest image that was applied here. Does not wait.
-    pub fn image(&self) -> Arc<Image> {
-        self.inner.published.image()
-    }
-
-    /// Tells of every new image; some may be skipped.
-    pub fn watch(&self) -> watch::Receiver<Arc<Image>> {
-        self.inner.published.watch()
-    }
-
-    /// Runs a controller function on the leader and answers once its records are committed and applied here. See
-    /// the proposer's module for what the function sees.
-    pub async fn run<T, F>(&self, function: F) -> Result<T, SubmitError>
-    where
-        F: FnOnce(&Image) -> (Vec<MetadataRecord>, T) + Send + 'static,
-        T: Send + 'static,
-    {
-        self.run_within(Self::DEADLINE, function).await
-    }
-
-    /// [`Self::run`] with a deadline of one's own. After it the change may still take effect.
-    pub async fn run_within<T, F>(&self, deadline: Duration, function: F) -> Result<T, SubmitError>
-    where
-        F: FnOnce(&Image) -> (Vec<MetadataRecord>, T) + Send + 'static,
-        T: Send + 'static,
-    {
-        self.run_committed(deadline, function).await.map(|(_, response)| response)
-    }
-
-    /// Commits records as they are.
-    pub async fn submit(&self, records: Vec<MetadataRecord>) -> Result<Committed, SubmitError> {
-        self.submit_within(Self::DEADLINE, records).await
-    }
-
-    /// [`Self::submit`] with a deadline of one's own.
-    pub async fn submit_within(
-        &self,
-        deadline: Duration,
-        records: Vec<MetadataRecord>,
-    ) -> Result<Committed, SubmitError> {
-        self.run_committed(deadline, move |_| (records, ())).await.map(|(committed, ())| committed)
-    }
-
-    async fn run_committed<T, F>(
-        &self,
-        deadline: Duration,
-        function: F,
-    ) -> Result<(Committed, T), SubmitError>
-    where
-        F: FnOnce(&Image) -> (Vec<MetadataRecord>, T) + Send + 'static,
-        T: Send + 'static,
-    {
-        let (tell, answer) = oneshot::channel();
-        let job: Job = Box::new(move |image| match image {
-            Ok(image) => {
-                let (records, response) = function(image);
-                let answer = Box::new(move |result: Result<Committed, SubmitError>| {
-                    // Whoever asked may have stopped waiting.
-                    let _ = tell.send(result.map(|committed| (committed, response)));
-                });
-                Some(Prepared { records, answer })
-            }
-            Err(error) => {
-                let _ = tell.send(Err(error));
-                None
-            }
-        });
-        let gone = || SubmitError::Stopped("this broker is shutting down".to_owned());
-        let wait = async {
-            self.inner.jobs.send(job).await.map_err(|_| gone())?;
-            answer.await.map_err(|_| gone())?
-        };
-        tokio::time::timeout(deadline, wait).await.unwrap_or(Err(SubmitError::TimedOut))
-    }
-
-    /// The node that leads the quorum, as far as this one knows: Kafka's "controller".
-    pub fn leader(&self) -> Option<i32> {
-        let metrics = self.inner.raft.server_metrics();
-        let metrics = metrics.borrow_watched();
-        metrics.current_leader.map(kafka_id)
-    }
-
-    pub fn is_leader(&self) -> bool {
-        self.leader() == Some(self.inner.node_id)
-    }
-
-    pub fn status(&self) -> QuorumStatus {
-        let metrics = self.inner.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        QuorumStatus {
-            leader: metrics.current_leader.map(kafka_id),
-            term: metrics.current_term,
-            last_log_index: metrics.last_log_index,
-            committed: metrics.local_committed.map(|log_id| log_id.index),
-            applied: metrics.last_applied.map(|log_id| log_id.index),
-            voters: metrics.membership_config.membership().voter_ids().map(kafka_id).collect(),
-            running: metrics.running_state.clone().map_err(|fatal| fatal.to_string()),
-        }
-    }
-
-    /// Answers what another node's [`crate::Transport`] brought.
-    pub async fn handle_rpc(&self, request: Bytes) -> Result<Bytes, RpcError> {
-        let inner = &self.inner;
-        network::handle(&inner.raft, wire_id(inner.node_id), &inner.cluster_id, &request).await
-    }
-
-    /// Makes everything durable, closes the files and ends the threads. Calling it again is harmless.
-    pub async fn shutdown(&self) {
-        self.inner.stop.send_replace(true);
-        // Nothing is ever sent: an error means that the thread is done.
-        let _ = self.inner.stopped.clone().changed().await;
-    }
-}
-
-impl SubmitError {
-    /// What a Kafka client is told.
-    pub fn error_code(&self) -> ErrorCode {
-        match self {
-            Self::NotLeader { .. } | Self::Uncertain { .. } => ErrorCode::NOT_CONTROLLER,
-            Self::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
-            Self::TooLarge { .. } => ErrorCode::POLICY_VIOLATION,
-            Self::Invalid(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
-            Self::Stopped(_) => ErrorCode::BROKER_NOT_AVAILABLE,
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Tests of whole nodes: what survives a crash, who wins a race, what a quorum of three agrees on.
 
+mod cluster;
+mod failover;
+mod membership;
 mod one_node;
+mod partitions;
+mod random_faults;
 mod storage_suite;
 mod three_nodes;
 

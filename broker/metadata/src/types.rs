@@ -21,7 +21,7 @@ openraft::declare_raft_types!(
         AsyncRuntime = openraft::TokioRuntime,
 );
 
-type Node = <TypeConfig as RaftTypeConfig>::Node;
+pub(crate) type Node = <TypeConfig as RaftTypeConfig>::Node;
 pub(crate) type Leader = <<TypeConfig as RaftTypeConfig>::LeaderId as RaftLeaderId>::Committed;
 pub(crate) type Entry = <TypeConfig as RaftTypeConfig>::Entry;
 pub(crate) type Vote = <TypeConfig as RaftTypeConfig>::Vote;
@@ -29,7 +29,34 @@ pub(crate) type LogId = openraft::LogId<Leader>;
 pub(crate) type StoredMembership = openraft::StoredMembership<Leader, u64, Node>;
 pub(crate) type SnapshotMeta = openraft::storage::SnapshotMeta<Leader, u64, Node>;
 pub(crate) type Snapshot = openraft::storage::Snapshot<Leader, u64, Node, Bytes>;
+pub(crate) type Metrics = openraft::RaftMetrics<TypeConfig>;
+pub(crate) type MetricsReceiver =
+    <<openraft::TokioRuntime as openraft::AsyncRuntime>::Watch as openraft::async_runtime::watch::Watch>::Receiver<
+        Metrics,
+    >;
 pub(crate) type Raft = openraft::Raft<TypeConfig, crate::state_machine::StateMachine>;
+
+/// A node id as raft has it. Ids are not negative: checked at the start.
+pub(crate) fn wire_id(node_id: i32) -> u64 {
+    known_id(node_id).unwrap_or(u64::MAX)
+}
+
+/// As [`wire_id`], for an id that was not checked.
+pub(crate) fn known_id(node_id: i32) -> Option<u64> {
+    u64::try_from(node_id).ok()
+}
+
+pub(crate) fn kafka_id(id: u64) -> i32 {
+    i32::try_from(id).unwrap_or(i32::MAX)
+}
+
+/// The bytes of an entry's payload. A membership is small.
+pub(crate) fn payload_bytes(entry: &Entry) -> usize {
+    match &entry.payload {
+        openraft::EntryPayload::Normal(command) => command.0.len(),
+        openraft::EntryPayload::Blank | openraft::EntryPayload::Membership(_) => 0,
+    }
+}
 
 /// One entry's payload: encoded metadata records that take effect together.
 #[derive(Clone, PartialEq, Eq, Default)]

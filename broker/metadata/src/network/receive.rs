@@ -1,0 +1,74 @@
+//! The side that answers: what another node's transport brought goes to this node's raft.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::RpcError;
+use super::snapshot::Assembly;
+use super::wire::{Answer, Call, Envelope, RPC_VERSION, encode, malformed};
+use crate::types::{Raft, Snapshot, SnapshotMeta, Vote};
+
+/// The other end of [`super::Transport::call`].
+pub(crate) struct Receiver {
+    raft: Raft,
+    node: u64,
+    cluster_id: Arc<str>,
+    assembly: Assembly,
+}
+
+fn stopped(error: impl std::fmt::Display) -> RpcError {
+    RpcError::Stopped(error.to_string())
+}
+
+impl Receiver {
+    pub(crate) fn new(raft: Raft, node: u64, cluster_id: Arc<str>) -> Self {
+        Self { raft, node, cluster_id, assembly: Assembly::default() }
+    }
+
+    pub(crate) async fn handle(&self, request: &Bytes) -> Result<Bytes, RpcError> {
+        self.assembly.expire(Instant::now());
+        encode(&self.answer(self.open(request)?).await?)
+    }
+
+    /// What is in the envelope, if it is for this node.
+    fn open(&self, request: &Bytes) -> Result<Call, RpcError> {
+        match request.first() {
+            None => return Err(RpcError::Malformed("it is empty".to_owned())),
+            Some(&RPC_VERSION) => {}
+            Some(&version) => return Err(RpcError::Version(version)),
+        }
+        let envelope: Envelope<Call> = postcard::from_bytes(request).map_err(|error| malformed(&error))?;
+        if envelope.cluster_id != *self.cluster_id {
+            let (ours, theirs) = (self.cluster_id.to_string(), envelope.cluster_id);
+            return Err(RpcError::OtherCluster { ours, theirs });
+        }
+        if envelope.target != self.node {
+            return Err(RpcError::OtherNode { node: self.node, target: envelope.target });
+        }
+        Ok(envelope.body)
+    }
+
+    async fn answer(&self, call: Call) -> Result<Answer, RpcError> {
+        let raft = &self.raft;
+        Ok(match call {
+            Call::Append(rpc) => Answer::Append(raft.append_entries(rpc).await.map_err(stopped)?),
+            Call::Vote(rpc) => Answer::Vote(raft.vote(rpc).await.map_err(stopped)?),
+            Call::PreVote(rpc) => Answer::Vote(raft.pre_vote(rpc).await.map_err(stopped)?),
+            Call::Snapshot { vote, meta, data } => self.install(vote, meta, data.0).await?,
+            Call::SnapshotChunk(chunk) => match self.assembly.take(chunk, Instant::now())? {
+                None => Answer::ChunkTaken,
+                Some((vote, meta, data)) => self.install(vote, meta, data).await?,
+            },
+            Call::TransferLeader(rpc) => {
+                Answer::TransferLeader(raft.handle_transfer_leader(rpc).await.map_err(stopped)?)
+            }
+        })
+    }
+
+    async fn install(&self, vote: Vote, meta: SnapshotMeta, data: Bytes) -> Result<Answer, RpcError> {
+        let snapshot = Snapshot { meta, snapshot: data };
+        Ok(Answer::Snapshot(self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?))
+    }
+}
