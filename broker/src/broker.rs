@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use headrace_protocol::{ErrorCode, Str, Uuid};
-use headrace_state::metadata::Image;
 use headrace_state::metadata::configs::BrokerDefaults;
 use headrace_state::metadata::controller::{Context as ControllerContext, Limits};
+use headrace_state::metadata::{Endpoint, Image};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ListenerAddress};
+use crate::controller::{ControllerHint, Sessions};
 use crate::coordinator::GroupCoordinator;
 use crate::handlers::fetch::FetchSessions;
 use crate::handlers::topics::{self, OFFSETS_TOPIC};
 use crate::metrics::Metrics;
 use crate::net::ConnectionLimits;
+use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
 use crate::replica::{DiskReads, LeadershipListener, Partition, ReplicaManager};
 
@@ -26,6 +29,11 @@ pub(crate) struct Broker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started_ms: i64,
     pub(crate) metadata: headrace_metadata::Handle,
+    /// The other brokers.
+    pub(crate) peers: Peers,
+    /// Which of them live: kept while this node is the controller.
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) controller_hint: Mutex<ControllerHint>,
     /// The file's part of the configuration, as the controller functions want it.
     pub(crate) defaults: Arc<BrokerDefaults>,
     pub(crate) replicas: ReplicaManager,
@@ -43,6 +51,11 @@ pub(crate) struct Broker {
 pub(crate) struct Lifecycle {
     pub(crate) epoch: AtomicI64,
     pub(crate) ready: AtomicBool,
+    /// What the controller last said; a broker begins fenced.
+    fenced: watch::Sender<bool>,
+    wants_to_go: watch::Sender<bool>,
+    /// The controller has moved away what this broker led.
+    pub(crate) may_go: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
     connections: AtomicU64,
 }
@@ -52,9 +65,34 @@ impl Default for Lifecycle {
         Self {
             epoch: AtomicI64::new(-1),
             ready: AtomicBool::new(false),
+            fenced: watch::Sender::new(true),
+            wants_to_go: watch::Sender::new(false),
+            may_go: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
             connections: AtomicU64::new(0),
         }
+    }
+}
+
+impl Lifecycle {
+    pub(crate) fn set_fenced(&self, fenced: bool) {
+        self.fenced.send_if_modified(|known| std::mem::replace(known, fenced) != fenced);
+    }
+
+    /// Resolves once the controller lets this broker serve.
+    pub(crate) async fn unfenced(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.fenced.subscribe().wait_for(|fenced| !*fenced).await;
+    }
+
+    pub(crate) fn wants_to_go(&self) -> watch::Receiver<bool> {
+        self.wants_to_go.subscribe()
+    }
+
+    /// Asks the controller to move away what this broker leads; resolves once that is done.
+    pub(crate) async fn let_go(&self) {
+        self.wants_to_go.send_replace(true);
+        let _ = self.may_go.subscribe().wait_for(|may_go| *may_go).await;
     }
 }
 
@@ -93,6 +131,34 @@ impl Broker {
         Some((endpoint.host.clone(), i32::from(endpoint.port)))
     }
 
+    /// HOST:PORT of the listener that brokers use among themselves, if there is one.
+    pub(crate) fn inter_broker_endpoint(&self, endpoints: &[Endpoint]) -> Option<String> {
+        let name = self.config.inter_broker_listener_name.as_deref()?;
+        let endpoint = endpoints.iter().find(|endpoint| endpoint.listener.as_str() == name)?;
+        let (host, port) = (endpoint.host.to_string(), endpoint.port);
+        Some(ListenerAddress { host, port }.to_string())
+    }
+
+    /// Where the controller is to be asked, as far as this broker knows.
+    pub(crate) fn controller_address(&self) -> Option<String> {
+        match self.metadata.leader_address() {
+            Some((id, address)) if id != self.node_id() && !address.is_empty() => Some(address),
+            _ => self.controller_hint.lock().address(),
+        }
+    }
+
+    /// Waits (not for ever) until this broker's partitions are as the metadata log says at `offset`.
+    pub(crate) async fn has_seen(&self, offset: u64) {
+        let mut images = self.metadata.watch();
+        let seen = async {
+            // An error means that the quorum has stopped.
+            let _ = images.wait_for(|image| image.offset() >= offset).await;
+        };
+        if tokio::time::timeout(topics::APPLY_TIMEOUT, seen).await.is_err() {
+            tracing::warn!(offset, "a metadata change takes long to reach this broker");
+        }
+    }
+
     pub(crate) fn next_connection_id(&self) -> u64 {
         self.lifecycle.connections.fetch_add(1, Ordering::Relaxed)
     }
@@ -127,7 +193,7 @@ impl Broker {
     }
 
     /// Makes an internal topic if it is missing, and returns once its partitions are here.
-    pub(crate) async fn ensure_internal_topic(&self, name: &str) -> Result<(), ErrorCode> {
+    pub(crate) async fn ensure_internal_topic(self: &Arc<Self>, name: &str) -> Result<(), ErrorCode> {
         if self.image().topic(name).is_some() {
             return Ok(());
         }

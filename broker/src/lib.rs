@@ -8,12 +8,15 @@ mod background;
 mod broker;
 pub mod clock;
 pub mod config;
+mod controller;
 mod coordinator;
 mod handlers;
 mod identity;
 mod metrics;
 mod net;
+mod peers;
 mod producer_ids;
+mod registration;
 mod replica;
 mod server;
 

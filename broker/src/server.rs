@@ -1,5 +1,5 @@
-//! Starting and stopping: ports first (a taken one is said before anything is opened), then the quorum, the logs, the registration, and last the
-//! clients. Stopping goes the other way.
+//! Starting and stopping: ports first (a taken one is said before anything is opened), then the quorum, the logs, the other brokers, the
+//! registration, and last the clients. Stopping goes the other way: leaderships are handed over first.
 
 use std::future::Future;
 use std::io;
@@ -10,24 +10,28 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use headrace_log::{DirsError, DirsOptions, LogConfig, LogDirs, RealDisk};
-use headrace_metadata::{Quorum, StartError, SubmitError};
-use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_metadata::{Quorum, StartError, Voter};
+use headrace_protocol::Str;
+use headrace_protocol::messages::broker_registration::Listener;
+use headrace_state::metadata::Image;
 use headrace_state::metadata::configs::{BrokerDefaults, ConfigError};
-use headrace_state::metadata::controller::{self, RegisterBroker};
-use headrace_state::metadata::{Endpoint, Image};
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::background::Background;
 use crate::broker::{Broker, Leadership, Lifecycle};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ListenerConfig, Options, Source};
+use crate::config::{Config, ListenerConfig, Options, QuorumVoter, Source};
+use crate::controller::{self, ControllerHint, Sessions};
 use crate::coordinator::GroupCoordinator;
 use crate::handlers::fetch::FetchSessions;
 use crate::metrics::Metrics;
 use crate::net::{self, BoundListener, ConnectionLimits};
+use crate::peers::{Peers, QuorumTransport, TcpNetwork};
 use crate::producer_ids::ProducerIds;
-use crate::replica::{HelperThreads, LeadershipListener, ReplicaManager, ReplicaOptions, log_config};
+use crate::registration::{self, Refused};
+use crate::replica::{self, HelperThreads, LeadershipListener, ReplicaManager, ReplicaOptions, log_config};
 use crate::{admin, identity};
 
 /// Threads per io thread that read from disk or apply metadata; they end when idle.
@@ -35,10 +39,10 @@ const HELPER_THREADS_MAX: usize = 4;
 const HELPER_IDLE: Duration = Duration::from_secs(2);
 /// The memory that the hot tails of all partitions share, in bytes.
 const TAIL_BUDGET_BYTES: usize = 64 * 1024 * 1024;
-/// How often a broker tries to register before it gives up, and how long it waits in between: twice as long every time, up to a bound.
-const REGISTER_TRIES: u32 = 60;
-const REGISTER_RETRY_MIN: Duration = Duration::from_millis(5);
-const REGISTER_RETRY_MAX: Duration = Duration::from_millis(500);
+/// How long others may take to take over what this broker leads, before it stops anyway.
+const LET_GO_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the metadata quorum may take to elect another leader when this one stops.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a stop looks whether the connections have ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
@@ -76,9 +80,9 @@ pub enum Error {
     /// The log directories cannot be used.
     #[error(transparent)]
     Logs(#[from] DirsError),
-    /// The quorum did not take the registration.
-    #[error("the broker could not register with the metadata quorum: {0}")]
-    Register(String),
+    /// The cluster does not take this process, or takes it no longer.
+    #[error("{0}")]
+    Refused(String),
     /// A start-up task panicked.
     #[error("start-up failed: {0}")]
     Panicked(#[from] tokio::task::JoinError),
@@ -109,15 +113,88 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
         None => None,
     };
     let io = IoThreads::start(options.config.headrace_io_threads)?;
-    let broker = start(&options, &listeners, &io, clock).await?;
+    let broker = open(&options, &io, clock).await?;
     let background = Background::start(&broker)
         .map_err(|source| Error::Io { doing: "starting the background threads", source })?;
-    serve(&broker, listeners, admin, &io);
-    let elapsed_ms = (broker.clock.monotonic_ns() - started_ns) / 1_000_000;
-    tracing::info!(node = broker.node_id(), cluster = %broker.cluster_id, elapsed_ms, "the broker serves");
-    shutdown.await;
+    let mut servers = Servers { io: &io, next: Arc::default() };
+    let (inner, outer): (Vec<_>, Vec<_>) = listeners.into_iter().partition(|listener| {
+        broker.config.inter_broker_listener_name.as_deref() == Some(listener.name.as_str())
+    });
+    let advertised: Vec<_> = inner.iter().chain(&outer).map(advertise).collect();
+    // The quorum needs the others before it has a leader, and a leader before anybody can register.
+    inner.into_iter().for_each(|listener| servers.serve(&broker, listener));
+    if let Some(listener) = admin {
+        io.first().spawn(admin::serve(Arc::clone(&broker), listener));
+    }
+    io.first().spawn(controller::service::run(Arc::clone(&broker)));
+    io.first().spawn(replica::isr::run(Arc::clone(&broker)));
+    let mut shutdown = std::pin::pin!(shutdown);
+    let life = {
+        let broker = Arc::clone(&broker);
+        let first = io.first().clone();
+        let life = io.first().spawn(async move { live(&broker, advertised, &first).await });
+        async move { life.await.unwrap_or_else(|error| Refused::Registration(error.to_string())) }
+    };
+    let mut life = std::pin::pin!(life);
+    let ended = tokio::select! {
+        () = &mut shutdown => None,
+        refused = &mut life => Some(refused),
+        () = broker.lifecycle.unfenced() => {
+            outer.into_iter().for_each(|listener| servers.serve(&broker, listener));
+            broker.lifecycle.ready.store(true, Ordering::Release);
+            let elapsed_ms = (broker.clock.monotonic_ns() - started_ns) / 1_000_000;
+            tracing::info!(node = broker.node_id(), cluster = %broker.cluster_id, elapsed_ms, "the broker serves");
+            tokio::select! {
+                () = &mut shutdown => None,
+                refused = &mut life => Some(refused),
+            }
+        }
+    };
+    if ended.is_none() {
+        hand_over(&broker).await;
+    }
     stop(&broker, background, io).await;
-    Ok(())
+    ended.map_or(Ok(()), |refused| Err(Error::Refused(refused.to_string())))
+}
+
+/// Registers, follows the metadata and sends heartbeats. Returns only if this process must not go on.
+async fn live(broker: &Arc<Broker>, advertised: Vec<Listener>, io: &Handle) -> Refused {
+    if let Err(refused) = registration::register(broker, &advertised).await {
+        return refused;
+    }
+    // The first image is applied before clients come.
+    let _ = watch_image(broker, io).await;
+    let strays = {
+        let broker = Arc::clone(broker);
+        tokio::task::spawn_blocking(move || broker.replicas.delete_strays(&broker.image()))
+    };
+    if let Err(error) = strays.await {
+        tracing::error!(%error, "what no longer belongs here could not be deleted");
+    }
+    registration::heartbeats(Arc::clone(broker), advertised).await
+}
+
+/// Lets others take over: what this broker leads first, the lead of the metadata quorum last.
+async fn hand_over(broker: &Arc<Broker>) {
+    if !broker.is_ready() || broker.image().live_brokers().count() <= 1 {
+        return;
+    }
+    if tokio::time::timeout(LET_GO_TIMEOUT, broker.lifecycle.let_go()).await.is_err() {
+        tracing::warn!("not everything that this broker leads was taken over in time");
+    }
+    if let Err(error) = broker.metadata.transfer_leadership(None, HAND_OVER_TIMEOUT).await {
+        tracing::warn!(%error, "the lead of the metadata quorum was not handed over");
+    }
+}
+
+/// A listener as the registration names it.
+fn advertise(listener: &BoundListener) -> Listener {
+    Listener {
+        name: listener.name.clone(),
+        host: listener.advertised.host.as_str().into(),
+        port: listener.advertised.port,
+        security_protocol: 0,
+    }
 }
 
 fn bind(config: &Config, listener: &ListenerConfig) -> Result<BoundListener, Error> {
@@ -129,19 +206,17 @@ fn bind(config: &Config, listener: &ListenerConfig) -> Result<BoundListener, Err
     })
 }
 
-/// Opens the quorum and the logs, and registers.
-async fn start(
-    options: &Options,
-    listeners: &[BoundListener],
-    io: &IoThreads,
-    clock: Arc<dyn Clock>,
-) -> Result<Arc<Broker>, Error> {
+/// Opens the quorum and the logs.
+async fn open(options: &Options, io: &IoThreads, clock: Arc<dyn Clock>) -> Result<Arc<Broker>, Error> {
     let config = &options.config;
     let cluster_id: Str = identity::cluster_id(config)
         .map_err(|source| Error::Io { doing: "reading meta.properties in log.dirs", source })?
         .into();
-    let quorum = headrace_metadata::Options::single(config.node_id, cluster_id.clone(), metadata_dir(config));
-    let metadata = Quorum::start(quorum).await?;
+    let peers = Peers::new(Arc::new(TcpNetwork::new(io.first().clone(), config.node_id)), config.node_id);
+    let sessions = Arc::new(Sessions::default());
+    let transport =
+        QuorumTransport { peers: peers.clone(), sessions: Arc::clone(&sessions), clock: Arc::clone(&clock) };
+    let metadata = Quorum::start(quorum_options(options, &cluster_id, transport)).await?;
     let defaults = Arc::new(broker_defaults(options)?);
     let (dirs, report) = {
         let (config, cluster_id) = (config.clone(), cluster_id.clone());
@@ -158,8 +233,13 @@ async fn start(
         defaults: Arc::clone(&defaults),
         high_watermarks: report.high_watermarks,
     });
-    let broker = Arc::new(Broker {
+    let servers = options.joining.voters.iter().filter(|voter| voter.id != config.node_id);
+    let servers = servers.map(|voter| voter.address.clone()).chain(options.joining.servers.iter().cloned());
+    Ok(Arc::new(Broker {
         cluster_id,
+        peers,
+        sessions,
+        controller_hint: Mutex::new(ControllerHint::new(servers.collect())),
         started_ms: clock.now_ms(),
         metadata,
         defaults,
@@ -173,13 +253,26 @@ async fn start(
         lifecycle: Lifecycle::default(),
         config: config.clone(),
         clock,
-    });
-    register(&broker, listeners).await?;
-    let ready = watch_image(&broker, io.first());
-    // The first image is applied before clients come.
-    let _ = ready.await;
-    broker.replicas.delete_strays(&broker.image());
-    Ok(broker)
+    }))
+}
+
+fn quorum_options(
+    options: &Options,
+    cluster_id: &Str,
+    transport: QuorumTransport,
+) -> headrace_metadata::Options {
+    let (config, joining) = (&options.config, &options.joining);
+    let voter = |voter: &QuorumVoter| Voter { node_id: voter.id, address: voter.address.clone() };
+    let alone = headrace_metadata::Options::single(config.node_id, cluster_id.clone(), metadata_dir(config));
+    headrace_metadata::Options {
+        voters: if joining.voters.is_empty() && joining.servers.is_empty() {
+            alone.voters.clone()
+        } else {
+            joining.voters.iter().map(voter).collect()
+        },
+        transport: Arc::new(transport),
+        ..alone
+    }
 }
 
 fn metadata_dir(config: &Config) -> PathBuf {
@@ -228,49 +321,6 @@ fn open_logs(
     Ok((dirs, report))
 }
 
-/// Makes this process known to the cluster under a fresh incarnation.
-async fn register(broker: &Arc<Broker>, listeners: &[BoundListener]) -> Result<(), Error> {
-    let endpoints = listeners
-        .iter()
-        .map(|listener| Endpoint {
-            listener: listener.name.clone(),
-            host: listener.advertised.host.as_str().into(),
-            port: listener.advertised.port,
-            security_protocol: 0,
-        })
-        .collect();
-    let request = RegisterBroker {
-        id: broker.node_id(),
-        incarnation: Uuid::from_random(rand::random()),
-        endpoints,
-        rack: broker.config.broker_rack.as_deref().map(Str::from),
-        log_dirs: broker.replicas.dirs().dirs().iter().map(|dir| Uuid(dir.directory_id.0)).collect(),
-        fenced: false,
-        previous_alive: false,
-    };
-    let mut reason = String::new();
-    let mut wait = REGISTER_RETRY_MIN;
-    for _ in 0..REGISTER_TRIES {
-        let request = request.clone();
-        match broker.metadata.run(move |image| controller::register_broker(image, &request)).await {
-            Ok(Ok(epoch)) => {
-                broker.lifecycle.epoch.store(epoch, Ordering::Release);
-                return Ok(());
-            }
-            Ok(Err(code)) => return Err(Error::Register(describe(code))),
-            Err(error @ SubmitError::Stopped(_)) => return Err(Error::Register(error.to_string())),
-            Err(error) => reason = error.to_string(),
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(REGISTER_RETRY_MAX);
-    }
-    Err(Error::Register(reason))
-}
-
-fn describe(code: ErrorCode) -> String {
-    format!("{}: {}", code.name(), code.message())
-}
-
 /// Keeps this broker's partitions as the newest image says; the answer comes when the first image is applied.
 fn watch_image(broker: &Arc<Broker>, io: &Handle) -> oneshot::Receiver<()> {
     let (first, ready) = oneshot::channel();
@@ -289,8 +339,9 @@ fn watch_image(broker: &Arc<Broker>, io: &Handle) -> oneshot::Receiver<()> {
                 // Making and deleting directories blocks.
                 tokio::task::spawn_blocking(move || broker.replicas.apply(&before, &image, &*leadership))
             };
-            if let Err(error) = applying.await {
-                tracing::error!(%error, "a metadata change could not be applied");
+            match applying.await {
+                Ok(concerned) => broker.replicas.fetchers.update(&broker, &concerned),
+                Err(error) => tracing::error!(%error, "a metadata change could not be applied"),
             }
             before = image;
             if let Some(first) = first.take() {
@@ -306,28 +357,23 @@ fn watch_image(broker: &Arc<Broker>, io: &Handle) -> oneshot::Receiver<()> {
     ready
 }
 
-/// Lets clients in.
-fn serve(
-    broker: &Arc<Broker>,
-    listeners: Vec<BoundListener>,
-    admin: Option<std::net::TcpListener>,
-    io: &IoThreads,
-) {
-    let next = Arc::new(AtomicUsize::new(0));
-    for listener in listeners {
+/// Accepts connections and spreads them over the io threads.
+struct Servers<'a> {
+    io: &'a IoThreads,
+    next: Arc<AtomicUsize>,
+}
+
+impl Servers<'_> {
+    fn serve(&mut self, broker: &Arc<Broker>, listener: BoundListener) {
         let (name, address) = (listener.name.clone(), listener.local);
-        tracing::info!(listener = %name, %address, advertised = %format!("{}:{}", listener.advertised.host, listener.advertised.port), "listening");
-        io.first().spawn(net::accept_loop(
+        tracing::info!(listener = %name, %address, advertised = %listener.advertised, "listening");
+        self.io.first().spawn(net::accept_loop(
             Arc::clone(broker),
             listener,
-            Arc::clone(&io.handles),
-            Arc::clone(&next),
+            Arc::clone(&self.io.handles),
+            Arc::clone(&self.next),
         ));
     }
-    if let Some(listener) = admin {
-        io.first().spawn(admin::serve(Arc::clone(broker), listener));
-    }
-    broker.lifecycle.ready.store(true, Ordering::Release);
 }
 
 /// Answers who waits, drains, forces everything to disk, marks the stop as clean.
@@ -353,7 +399,7 @@ async fn stop(broker: &Arc<Broker>, background: Background, io: IoThreads) {
         })
     };
     match closing.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => registration::note_incarnation(broker, true),
         Ok(Err(error)) => {
             tracing::error!(%error, "the logs could not be closed cleanly; the next start will recover them");
         }

@@ -55,7 +55,8 @@ impl LogArgs {
     where
         W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
     {
-        let filter = tracing_subscriber::EnvFilter::try_new(&self.filter)
+        // openraft tells at length, as information, what it does; who wants that asks for it by name.
+        let filter = tracing_subscriber::EnvFilter::try_new(format!("openraft=error,{}", self.filter))
             .map_err(|error| Failure::usage(format!("--log {:?} is not a filter: {error}", self.filter)))?;
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer);
         match self.log_format {

@@ -3,9 +3,9 @@
 from confluent_kafka.admin import AdminClient, NewTopic
 
 
-def create_topic(bootstrap, topic, partitions=1, config=None):
+def create_topic(bootstrap, topic, partitions=1, config=None, replicas=1):
     admin = AdminClient({"bootstrap.servers": bootstrap})  # must outlive the call
-    admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, replicas, config=config or {})])[topic].result(30)
 
 
 def delete_topic(bootstrap, topic):

@@ -71,6 +71,18 @@ config_keys! {
         Some("PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT"), any;
     /// The listener that brokers use among themselves, one of `listeners`. A broker that is alone needs none.
     inter_broker_listener_name: Option<String> = "inter.broker.listener.name", None, any;
+    /// The first voters of the metadata quorum, as ID@HOST:PORT of their inter-broker listeners. Empty: this broker alone, unless controller.quorum.bootstrap.servers names others. Later the quorum itself knows its voters.
+    controller_quorum_voters: Vec<String> = "controller.quorum.voters", Some(""), any;
+    /// Brokers of a running cluster that this one joins, as HOST:PORT of their inter-broker listeners.
+    controller_quorum_bootstrap_servers: Vec<String> = "controller.quorum.bootstrap.servers", Some(""), any;
+    /// How often a broker tells the controller that it lives, in milliseconds.
+    broker_heartbeat_interval_ms: i32 = "broker.heartbeat.interval.ms", Some("2000"), at_least(1);
+    /// After how many milliseconds without a heartbeat the controller fences a broker.
+    broker_session_timeout_ms: i32 = "broker.session.timeout.ms", Some("9000"), at_least(1);
+    /// Whether leaderships go back to the preferred replicas by themselves.
+    auto_leader_rebalance_enable: bool = "auto.leader.rebalance.enable", Some("true"), any;
+    /// How often that is looked at, in seconds.
+    leader_imbalance_check_interval_seconds: i64 = "leader.imbalance.check.interval.seconds", Some("300"), at_least(1);
     /// The directories that hold the partitions.
     log_dirs: Vec<String> = "log.dirs", Some("./headrace-data"), any;
     /// The directory of the metadata quorum's log. Default: `__cluster_metadata` in the first log directory.
@@ -118,6 +130,18 @@ config_keys! {
         one_of(&["uncompressed", "gzip", "snappy", "lz4", "zstd", "producer"]);
     /// The most that one fetch answers, in bytes.
     fetch_max_bytes: i32 = "fetch.max.bytes", Some("57671680"), at_least(1024);
+    /// How long a follower may be behind before it leaves the in-sync replicas, in milliseconds.
+    replica_lag_time_max_ms: i64 = "replica.lag.time.max.ms", Some("30000"), at_least(1);
+    /// How long a follower's fetch waits for records, in milliseconds.
+    replica_fetch_wait_max_ms: i32 = "replica.fetch.wait.max.ms", Some("500"), at_least(1);
+    /// How many bytes a follower's fetch waits for.
+    replica_fetch_min_bytes: i32 = "replica.fetch.min.bytes", Some("1"), at_least(0);
+    /// How much a follower fetches of one partition at once, in bytes.
+    replica_fetch_max_bytes: i32 = "replica.fetch.max.bytes", Some("1048576"), at_least(0);
+    /// How much a follower fetches at once of all partitions, in bytes.
+    replica_fetch_response_max_bytes: i32 = "replica.fetch.response.max.bytes", Some("10485760"), at_least(0);
+    /// How long a follower leaves a partition alone after an error, in milliseconds.
+    replica_fetch_backoff_ms: i32 = "replica.fetch.backoff.ms", Some("1000"), at_least(0);
     /// How many incremental fetch sessions are kept.
     max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots", Some("1000"), at_least(0);
     /// The most partitions that one DescribeTopicPartitions answers.

@@ -11,9 +11,19 @@ pub struct ListenerAddress {
     pub port: u16,
 }
 
+impl std::fmt::Display for ListenerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
 impl ListenerAddress {
     /// Reads `host:port`, `[v6]:port` or `:port`.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("`{text}` has no port"))?;
         let port = port.parse().map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

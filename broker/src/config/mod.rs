@@ -2,6 +2,7 @@
 
 mod keys;
 mod listener;
+mod quorum;
 mod sources;
 mod value;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use keys::{Config, KEYS, KeyDefinition};
 pub use listener::{ListenerAddress, ListenerConfig};
+pub use quorum::{Joining, QuorumVoter};
 pub use value::{ConfigKind, Source};
 
 use headrace_state::metadata::configs::{broker_config, validate_value};
@@ -41,6 +43,8 @@ pub struct Options {
     pub config: Config,
     /// Where to listen, and what to advertise.
     pub listeners: Vec<ListenerConfig>,
+    /// Which metadata quorum it begins or joins.
+    pub joining: Joining,
     /// Where the admin HTTP listens, if anywhere.
     pub admin: Option<ListenerAddress>,
     /// Kafka's keys that were given, are checked and shown, and change nothing in this broker.
@@ -86,6 +90,7 @@ impl Options {
         let mut problems = raw.malformed;
         problems.append(&mut values.problems);
         let (listeners, admin) = listener::parse(&config, &mut problems);
+        let joining = quorum::parse(&config, &mut problems);
         if config.log_dirs.is_empty() {
             problems.push("log.dirs: at least one directory is needed".to_owned());
         }
@@ -105,7 +110,7 @@ impl Options {
                 unknown_keys.push(key);
             }
         }
-        (Self { config, listeners, admin, unused, unknown_keys }, problems)
+        (Self { config, listeners, joining, admin, unused, unknown_keys }, problems)
     }
 }
 

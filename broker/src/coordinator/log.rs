@@ -15,7 +15,7 @@ pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) trait GroupLog: Send + Sync {
     /// Appends a batch; the offset behind it.
     fn append(&self, batch: Bytes) -> Result<i64, ErrorCode>;
-    /// What lies before this offset is committed.
+    /// What lies before this offset is committed; nothing can be said any more once leadership is lost.
     fn high_watermark(&self) -> i64;
     /// Resolves when the high watermark has reached `end_offset`, or leadership is lost.
     fn committed(&self, end_offset: i64) -> BoxFuture<'_, Result<(), ErrorCode>>;
@@ -36,7 +36,7 @@ impl GroupLog for LedPartition {
     }
 
     fn high_watermark(&self) -> i64 {
-        self.partition.high_watermark()
+        self.partition.high_watermark_in(self.leader_epoch).unwrap_or(i64::MIN)
     }
 
     fn committed(&self, end_offset: i64) -> BoxFuture<'_, Result<(), ErrorCode>> {

@@ -7,7 +7,7 @@ use headrace_protocol::messages::create_partitions::{
 };
 use headrace_state::metadata::controller;
 
-use super::controller::{NotMade, change};
+use super::change::{NotMade, change};
 use crate::handlers::Context;
 
 pub(crate) async fn handle(cx: &Context, request: CreatePartitionsRequest) -> CreatePartitionsResponse {

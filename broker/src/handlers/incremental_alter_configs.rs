@@ -7,7 +7,7 @@ use headrace_protocol::messages::incremental_alter_configs::{
 };
 use headrace_state::metadata::controller;
 
-use super::controller::{NotMade, change};
+use super::change::{NotMade, change};
 use crate::handlers::Context;
 
 pub(crate) async fn handle(

@@ -26,11 +26,16 @@ const CONSUMER: i32 = -1;
 
 pub(super) async fn handle(cx: &Context, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let mut response = ListOffsetsResponse::default();
+    // A new leader that has not heard of its followers may know of less than its clients have seen (KIP-207).
+    let not_available =
+        if cx.api_version >= 5 { ErrorCode::OFFSET_NOT_AVAILABLE } else { ErrorCode::LEADER_NOT_AVAILABLE };
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in topic.partitions {
             let found = match cx.broker.replicas.partition(&topic.name, asked.partition_index) {
-                Ok(partition) => find(&partition, &asked, request.replica_id, request.isolation_level).await,
+                Ok(partition) => {
+                    find(&partition, &asked, request.replica_id, request.isolation_level, not_available).await
+                }
                 Err(code) => Err(code),
             };
             let mut answer = found.unwrap_or_else(|error_code| ListOffsetsPartitionResponse {
@@ -53,8 +58,10 @@ async fn find(
     asked: &ListOffsetsPartition,
     replica_id: i32,
     isolation_level: i8,
+    not_available: ErrorCode,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     partition.check_leader(asked.current_leader_epoch)?;
+    let is_current = replica_id != CONSUMER || partition.high_watermark_is_current();
     let end = match (replica_id == CONSUMER, isolation_level == READ_COMMITTED) {
         (true, true) => partition.last_stable_offset(),
         (true, false) => partition.high_watermark(),
@@ -67,7 +74,8 @@ async fn find(
         ..ListOffsetsPartitionResponse::default()
     };
     match asked.timestamp {
-        LATEST => Ok(at(end, -1, partition.leader_epoch())),
+        LATEST if is_current => Ok(at(end, -1, partition.leader_epoch())),
+        LATEST => Err(not_available),
         EARLIEST | EARLIEST_LOCAL | EARLIEST_PENDING_UPLOAD => {
             let start = partition.log_start_offset();
             let epoch = partition.log().epoch_for_offset(start).unwrap_or_else(|| partition.leader_epoch());
@@ -79,6 +87,7 @@ async fn find(
             let found = search(partition, timestamp).await?;
             Ok(match found.filter(|found| found.offset < end) {
                 Some(found) => at(found.offset, found.timestamp_ms, found.leader_epoch.unwrap_or(-1)),
+                None if !is_current => return Err(not_available),
                 None => at(-1, -1, -1),
             })
         }

@@ -1,8 +1,14 @@
 //! One file per API key, and the one table of what this broker serves: ApiVersions is derived from it.
 
+mod add_raft_voter;
+mod allocate_producer_ids;
 mod alter_configs;
+mod alter_partition;
+mod alter_partition_reassignments;
 mod api_versions;
-mod controller;
+mod broker_heartbeat;
+mod broker_registration;
+mod change;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -12,7 +18,10 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
+mod envelope;
 pub(crate) mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -23,14 +32,17 @@ mod leave_group;
 mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 pub(crate) mod produce;
+mod remove_raft_voter;
 mod sync_group;
 pub(crate) mod topics;
+mod unregister_broker;
 
 use std::future::Future;
 use std::ops::RangeInclusive;
@@ -41,6 +53,7 @@ use bytes::Bytes;
 use headrace_protocol::{ApiKey, DecodeError, EncodeError, Message, Reader, Str, frame, messages};
 
 use crate::broker::Broker;
+use crate::controller;
 use crate::net::ConnectionInfo;
 
 /// What a handler knows of the request besides its body.
@@ -51,9 +64,18 @@ pub(crate) struct Context {
     pub(crate) api_version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<Str>,
+    /// It is not to be passed on (again): another broker did, or this one asks itself.
+    pub(crate) forwarded: bool,
 }
 
 impl Context {
+    /// Whether the request came from a broker: by the listener that only brokers use, or from this one.
+    fn is_from_broker(&self) -> bool {
+        self.forwarded
+            || self.broker.config.inter_broker_listener_name.as_deref()
+                == Some(self.connection.listener.as_str())
+    }
+
     /// The client's address as Kafka writes it into groups.
     pub(crate) fn client_host(&self) -> String {
         format!("/{}", self.connection.peer.ip())
@@ -82,8 +104,9 @@ pub(crate) struct Served {
 }
 
 macro_rules! handlers {
-    ($($key:ident $module:ident $request:ident $versions:expr;)+) => {
-        /// All APIs that this broker serves, with their versions.
+    (clients { $($key:ident $module:ident $request:ident $versions:expr;)+ }
+     brokers { $($inner_key:ident $inner_module:ident $inner_request:ident $inner_versions:expr;)+ }) => {
+        /// All APIs that this broker serves to clients, with their versions.
         pub(crate) fn served() -> Vec<Served> {
             vec![
                 Served { key: ApiKey::Produce, advertised: produce::ADVERTISED },
@@ -96,6 +119,9 @@ macro_rules! handlers {
         /// Decodes a request, runs its handler, encodes the answer. (Produce is run by the connection itself, many at a time.)
         pub(crate) fn dispatch(key: ApiKey, cx: Context, body: Bytes) -> Handling {
             let version = cx.api_version;
+            if controller::decides(key) && !cx.forwarded && !cx.broker.metadata.is_leader() {
+                return Box::pin(controller::forward(cx, key, body));
+            }
             match key {
                 ApiKey::ApiVersions => Box::pin(async move { api_versions::answer(&cx, body) }),
                 ApiKey::Fetch => Box::pin(fetch::answer(cx, body)),
@@ -105,13 +131,18 @@ macro_rules! handlers {
                             return Box::pin(std::future::ready(Err(DispatchError::Version(version))));
                         }
                         Box::pin(async move {
-                            let mut reader = Reader::new(body);
-                            let request = messages::$module::$request::decode(&mut reader, version)
-                                .map_err(DispatchError::Decode)?;
-                            drop(reader);
+                            let request = decode::<messages::$module::$request>(body, version)?;
                             let response = $module::handle(&cx, request).await;
-                            frame::encode_response(key, version, cx.correlation_id, &response)
-                                .map_err(DispatchError::Encode)
+                            encode(key, &cx, &response)
+                        })
+                    }
+                )+
+                $(
+                    ApiKey::$inner_key if cx.is_from_broker() && $inner_versions.contains(&version) => {
+                        Box::pin(async move {
+                            let request = decode::<messages::$inner_module::$inner_request>(body, version)?;
+                            let response = $inner_module::handle(&cx, request).await;
+                            encode(key, &cx, &response)
                         })
                     }
                 )+
@@ -121,7 +152,16 @@ macro_rules! handlers {
     };
 }
 
+fn decode<M: Message>(body: Bytes, version: i16) -> Result<M, DispatchError> {
+    M::decode(&mut Reader::new(body), version).map_err(DispatchError::Decode)
+}
+
+fn encode<M: Message>(key: ApiKey, cx: &Context, response: &M) -> Answer {
+    frame::encode_response(key, cx.api_version, cx.correlation_id, response).map_err(DispatchError::Encode)
+}
+
 handlers! {
+clients {
     ListOffsets list_offsets ListOffsetsRequest (1..=11);
     Metadata metadata MetadataRequest (0..=13);
     OffsetCommit offset_commit OffsetCommitRequest (2..=10);
@@ -148,6 +188,21 @@ handlers! {
     DescribeCluster describe_cluster DescribeClusterRequest (0..=2);
     ListConfigResources list_config_resources ListConfigResourcesRequest (0..=1);
     DescribeTopicPartitions describe_topic_partitions DescribeTopicPartitionsRequest (0..=0);
+    ElectLeaders elect_leaders ElectLeadersRequest (0..=2);
+    AlterPartitionReassignments alter_partition_reassignments AlterPartitionReassignmentsRequest (0..=1);
+    ListPartitionReassignments list_partition_reassignments ListPartitionReassignmentsRequest (0..=0);
+    DescribeQuorum describe_quorum DescribeQuorumRequest (0..=2);
+    UnregisterBroker unregister_broker UnregisterBrokerRequest (0..=0);
+    AddRaftVoter add_raft_voter AddRaftVoterRequest (0..=1);
+    RemoveRaftVoter remove_raft_voter RemoveRaftVoterRequest (0..=0);
+}
+brokers {
+    AlterPartition alter_partition AlterPartitionRequest (2..=3);
+    Envelope envelope EnvelopeRequest (0..=0);
+    BrokerRegistration broker_registration BrokerRegistrationRequest (0..=4);
+    BrokerHeartbeat broker_heartbeat BrokerHeartbeatRequest (0..=2);
+    AllocateProducerIds allocate_producer_ids AllocateProducerIdsRequest (0..=0);
+}
 }
 
 #[cfg(test)]

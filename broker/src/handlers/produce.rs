@@ -210,8 +210,12 @@ fn append_group(broker: &Broker, group: Vec<Entry>, pending: &mut [(i16, Pending
         places.push((entry.write_at, entry.topic_at, entry.partition_at));
     }
     let outcome = partition.append(&records, None, now_ms);
+    let mut epoch = -1;
     let mut results = match outcome {
-        Ok(results) => results.into_iter().map(Ok).collect::<Vec<Result<_, ErrorCode>>>(),
+        Ok((in_epoch, results)) => {
+            epoch = in_epoch;
+            results.into_iter().map(Ok).collect::<Vec<Result<_, ErrorCode>>>()
+        }
         Err(code) => places.iter().map(|_| Err(code)).collect(),
     }
     .into_iter();
@@ -232,7 +236,7 @@ fn append_group(broker: &Broker, group: Vec<Entry>, pending: &mut [(i16, Pending
                     pending.waits.push(Wait {
                         partition: Arc::clone(&partition),
                         end_offset: info.last_offset + 1,
-                        leader_epoch: partition.leader_epoch(),
+                        leader_epoch: epoch,
                         topic_at,
                         partition_at,
                     });
@@ -299,7 +303,9 @@ fn add_leaders(broker: &Broker, connection: &ConnectionInfo, version: i16, respo
 impl Pending {
     /// Whether nothing is waited for any more.
     pub(crate) fn is_ready(&self) -> bool {
-        self.waits.iter().all(|wait| wait.partition.high_watermark() >= wait.end_offset)
+        let committed =
+            |wait: &Wait| wait.partition.is_committed(wait.end_offset, wait.leader_epoch) == Ok(true);
+        self.waits.iter().all(committed)
     }
 
     /// Waits for the replicas, no longer than the client said.
@@ -314,7 +320,11 @@ impl Pending {
             let code = tokio::select! {
                 biased;
                 outcome = committed => outcome.err(),
-                () = &mut deadline => Some(ErrorCode::REQUEST_TIMED_OUT),
+                // In the log, but perhaps never in enough of them.
+                () = &mut deadline => match wait.partition.check_min_isr() {
+                    Ok(()) => Some(ErrorCode::REQUEST_TIMED_OUT),
+                    Err(_) => Some(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND),
+                },
             };
             let answer = self
                 .response

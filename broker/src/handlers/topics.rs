@@ -1,20 +1,24 @@
 //! Making topics on the broker's own behalf: those that clients use before anyone made them, and Kafka's internal ones.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use headrace_protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use headrace_protocol::{ErrorCode, Str};
-use headrace_state::metadata::controller;
 
 use crate::broker::Broker;
+use crate::controller;
 
 /// Where committed offsets and groups live.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 const INTERNAL_TOPICS: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
 /// Kafka's longest topic name, in bytes.
 const NAME_BYTES_MAX: usize = 249;
+/// How the controller is asked to make topics, and how long that may take.
+const CREATE_TOPICS_VERSION: i16 = 7;
+const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a change may take to reach this broker's own partitions before the client is answered anyway.
-const APPLY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const APPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a topic is Kafka's own.
 pub(crate) fn is_internal(name: &str) -> bool {
@@ -37,14 +41,11 @@ pub(crate) async fn applied(broker: &Broker) {
 }
 
 /// Makes topics with the broker's defaults. Answers those that could not be made; that one is there already is no failure.
-pub(crate) async fn create(broker: &Broker, names: Vec<Str>) -> Vec<(Str, ErrorCode)> {
+pub(crate) async fn create(broker: &Arc<Broker>, names: Vec<Str>) -> Vec<(Str, ErrorCode)> {
     let topics: Vec<_> = names.into_iter().map(|name| template(broker, name)).collect();
     let request = CreateTopicsRequest { topics, ..CreateTopicsRequest::default() };
     let names: Vec<Str> = request.topics.iter().map(|topic| topic.name.clone()).collect();
-    let context = broker.controller_context(names.len());
-    let outcome =
-        broker.metadata.run(move |image| controller::create_topics(image, &request, &context)).await;
-    match outcome {
+    match controller::call(broker, CREATE_TOPICS_VERSION, &request, CREATE_TIMEOUT).await {
         Ok(response) => {
             applied(broker).await;
             response
@@ -59,7 +60,7 @@ pub(crate) async fn create(broker: &Broker, names: Vec<Str>) -> Vec<(Str, ErrorC
         }
         Err(error) => {
             tracing::warn!(%error, "topics could not be made");
-            let code = error.error_code();
+            let code = ErrorCode::LEADER_NOT_AVAILABLE;
             names.into_iter().map(|name| (name, code)).collect()
         }
     }
@@ -76,9 +77,10 @@ fn template(broker: &Broker, name: Str) -> CreatableTopic {
             ..CreatableTopic::default()
         };
     }
-    // The default of 3 replicas must not keep a small cluster from having groups at all.
-    let brokers = broker.image().live_brokers().count().max(1);
-    let replicas = usize::try_from(config.offsets_topic_replication_factor).unwrap_or(1).min(brokers);
+    // The default of 3 replicas must not keep a small cluster from having groups at all; nor may a larger one whose brokers are still
+    // starting get fewer for good.
+    let brokers = broker.image().brokers().count().max(broker.metadata.status().voters.len());
+    let replicas = usize::try_from(config.offsets_topic_replication_factor).unwrap_or(1).min(brokers.max(1));
     let configs = [
         ("cleanup.policy", "compact".to_owned()),
         ("compression.type", "producer".to_owned()),

@@ -224,6 +224,7 @@ impl Connection {
             api_version: header.api_version,
             correlation_id: header.correlation_id,
             client_id: header.client_id,
+            forwarded: false,
         };
         let mut handler = handlers::dispatch(key, cx, body);
         let outcome = match futures_util::FutureExt::now_or_never(&mut handler) {

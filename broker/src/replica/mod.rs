@@ -1,11 +1,21 @@
-//! The replicas on this broker: which there are, and how the metadata image changes them.
+//! The replicas on this broker: which there are, how the metadata image changes them, how a leader replicates to its followers and how
+//! a follower follows.
+//!
+//! [`Partition`] is one replica; [`followers`](followers) is what its leader knows of the others, [`follow`](follow) what a follower takes
+//! and takes back, [`fetcher`](fetcher) the fetches to one leader, [`isr`](isr) the proposals to the controller.
 
 mod disk_reads;
+mod fetch_session;
+mod fetcher;
+mod follow;
+mod followers;
+pub(crate) mod isr;
 mod partition;
 mod table;
+mod uncommitted;
 mod waiters;
 
 pub(crate) use disk_reads::{DiskReads, HelperThreads};
 pub(crate) use partition::Partition;
 pub(crate) use table::{LeadershipListener, ReplicaManager, ReplicaOptions, TopicReplicas, log_config};
-pub(crate) use waiters::FetchRegistration;
+pub(crate) use waiters::{FetchRegistration, Waiter};

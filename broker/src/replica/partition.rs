@@ -10,12 +10,16 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
-use headrace_protocol::{ErrorCode, Str};
+use headrace_protocol::{ErrorCode, Str, Uuid};
 use headrace_state::metadata as image;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use super::followers::{Followers, Proposal, Verdict};
+use super::isr::IsrQueue;
+use super::uncommitted::Uncommitted;
 use super::waiters::FetchWaiters;
+use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::metrics::PartitionCounters;
 
@@ -47,6 +51,7 @@ struct Positions {
 
 pub(crate) struct Partition {
     topic: Str,
+    topic_id: Uuid,
     index: i32,
     node_id: i32,
     clock: Arc<dyn Clock>,
@@ -56,8 +61,18 @@ pub(crate) struct Partition {
     /// The leader epoch while this broker leads, else [`NOT_LEADING`].
     leading: AtomicI32,
     positions: Positions,
+    /// Where the log ended when this broker became leader.
+    epoch_start: AtomicI64,
+    /// While it leads. Locked under the log's lock only.
+    followers: Mutex<Followers>,
+    /// What was appended above the high watermark. Locked under the log's lock only.
+    uncommitted: Mutex<Uncommitted>,
+    isr_queue: Arc<IsrQueue>,
     retired: AtomicBool,
+    /// Consumers, who wait for the high watermark.
     pub(super) fetch_waiters: FetchWaiters,
+    /// Followers, who wait for the log end.
+    pub(super) follower_waiters: FetchWaiters,
     commit: Notify,
     pub(crate) counters: PartitionCounters,
 }
@@ -71,6 +86,8 @@ impl std::fmt::Debug for Partition {
 /// What a new [`Partition`] is made of.
 pub(super) struct PartitionParts {
     pub(super) topic: Str,
+    pub(super) topic_id: Uuid,
+    pub(super) isr_queue: Arc<IsrQueue>,
     pub(super) node_id: i32,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) log: Arc<Mutex<Log>>,
@@ -89,6 +106,7 @@ impl Partition {
         let high_watermark = parts.checkpointed_high_watermark.clamp(start, end);
         Self {
             topic: parts.topic.detached(),
+            topic_id: parts.topic_id,
             index: parts.meta.index,
             node_id: parts.node_id,
             clock: parts.clock,
@@ -102,8 +120,13 @@ impl Partition {
                 high_watermark: AtomicI64::new(high_watermark),
                 last_stable: AtomicI64::new(high_watermark),
             },
+            epoch_start: AtomicI64::new(0),
+            followers: Mutex::default(),
+            uncommitted: Mutex::default(),
+            isr_queue: parts.isr_queue,
             retired: AtomicBool::new(false),
             fetch_waiters: FetchWaiters::default(),
+            follower_waiters: FetchWaiters::default(),
             commit: Notify::new(),
             counters: PartitionCounters::default(),
         }
@@ -115,6 +138,10 @@ impl Partition {
 
     pub(crate) fn index(&self) -> i32 {
         self.index
+    }
+
+    pub(crate) fn topic_id(&self) -> Uuid {
+        self.topic_id
     }
 
     pub(crate) fn is_leader(&self) -> bool {
@@ -138,6 +165,11 @@ impl Partition {
         self.positions.high_watermark.load(Ordering::Acquire)
     }
 
+    /// False while the former leader may have known more to be committed than this one does.
+    pub(crate) fn high_watermark_is_current(&self) -> bool {
+        self.high_watermark() >= self.epoch_start.load(Ordering::Acquire)
+    }
+
     pub(crate) fn last_stable_offset(&self) -> i64 {
         self.positions.last_stable.load(Ordering::Acquire)
     }
@@ -157,7 +189,12 @@ impl Partition {
     }
 
     pub(crate) fn is_under_min_isr(&self) -> bool {
-        self.is_leader() && self.meta.load().isr.len() < self.settings.load().min_insync_replicas
+        self.is_leader() && self.meta.load().isr.len() < self.min_isr()
+    }
+
+    /// `min.insync.replicas`, or all replicas where there are fewer.
+    fn min_isr(&self) -> usize {
+        self.settings.load().min_insync_replicas.min(self.meta.load().replicas.len())
     }
 
     pub(crate) fn log_config(&self) -> Arc<LogConfig> {
@@ -185,42 +222,35 @@ impl Partition {
 
     /// Refuses a write that wants all replicas while too few are in sync.
     pub(crate) fn check_min_isr(&self) -> Result<(), ErrorCode> {
-        let in_sync = self.meta.load().isr.len();
-        if in_sync < self.settings.load().min_insync_replicas {
-            Err(ErrorCode::NOT_ENOUGH_REPLICAS)
-        } else {
-            Ok(())
-        }
+        if self.meta.load().isr.len() < self.min_isr() { Err(ErrorCode::NOT_ENOUGH_REPLICAS) } else { Ok(()) }
     }
 
-    /// Appends checked batches as leader, all with one write. `None` for the epoch takes the one in force.
+    /// Appends checked batches as leader, all with one write; says in which epoch. `None` for the epoch takes the one in force.
     pub(crate) fn append(
         &self,
         batches: &[CheckedRecords],
         leader_epoch: Option<i32>,
         now_ms: i64,
-    ) -> Result<Vec<Result<AppendInfo, AppendError>>, ErrorCode> {
-        let (results, grown) = {
+    ) -> Result<(i32, Vec<Result<AppendInfo, AppendError>>), ErrorCode> {
+        let (epoch, results) = {
             let mut log = self.log.lock();
             let leading = self.leading.load(Ordering::Acquire);
             if leading == NOT_LEADING || leader_epoch.is_some_and(|epoch| epoch != leading) {
                 return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
             }
             let results = log.append(batches, leading, now_ms);
-            let grown = self.publish(&mut log);
-            (results, grown)
+            let fresh = results.iter().flatten().filter(|info| !info.duplicate);
+            let bytes: usize = fresh.map(|info| info.size_bytes).sum();
+            self.uncommitted.lock().push(log.log_end_offset(), bytes);
+            self.publish(&mut log);
+            self.follower_waiters.grow(bytes);
+            (leading, results)
         };
         if self.settings.load().log.flush_messages != i64::MAX {
             // Who sets flush.messages wants acknowledged to mean on disk, and accepts what that costs.
             self.flush(now_ms, true);
         }
-        if grown {
-            let bytes =
-                results.iter().flatten().filter(|info| !info.duplicate).map(|info| info.size_bytes).sum();
-            self.fetch_waiters.grow(bytes);
-            self.commit.notify_waiters();
-        }
-        Ok(results)
+        Ok((epoch, results))
     }
 
     /// Appends batches that the broker built itself.
@@ -233,7 +263,7 @@ impl Partition {
         };
         let checked = CheckedRecords::check(batches, &self.log_config(), Origin::Coordinator, now_ms)
             .map_err(|error| refused(&error))?;
-        let results = self.append(&[checked], Some(leader_epoch), now_ms)?;
+        let (_, results) = self.append(&[checked], Some(leader_epoch), now_ms)?;
         match results.into_iter().next() {
             Some(Ok(info)) => Ok(Appended { end_offset: info.last_offset + 1 }),
             Some(Err(error)) => Err(refused(&error)),
@@ -241,40 +271,65 @@ impl Partition {
         }
     }
 
+    /// Whether the high watermark has reached `end_offset`, in the epoch in which it was appended: an error once that epoch is over.
+    pub(crate) fn is_committed(&self, end_offset: i64, leader_epoch: i32) -> Result<bool, ErrorCode> {
+        let high_watermark = self.high_watermark_in(leader_epoch).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        Ok(high_watermark >= end_offset)
+    }
+
+    /// The high watermark, if this broker still leads in that epoch.
+    pub(crate) fn high_watermark_in(&self, leader_epoch: i32) -> Option<i64> {
+        // In this order: if the epoch still lasts afterwards, the high watermark was that of its leader. The other way round it could be
+        // another leader's, of other records at the same offsets.
+        let high_watermark = self.high_watermark();
+        (self.leading.load(Ordering::Acquire) == leader_epoch).then_some(high_watermark)
+    }
+
     /// Waits until the high watermark has reached `end_offset`.
     pub(crate) async fn committed(&self, end_offset: i64, leader_epoch: i32) -> Result<(), ErrorCode> {
         loop {
             let changed = self.commit.notified();
-            if self.leading.load(Ordering::Acquire) != leader_epoch {
-                return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-            }
-            if self.high_watermark() >= end_offset {
+            if self.is_committed(end_offset, leader_epoch)? {
                 return Ok(());
             }
             changed.await;
         }
     }
 
-    /// Publishes the log's positions; says whether the high watermark moved. Called under the log's lock.
-    fn publish(&self, log: &mut Log) -> bool {
+    /// Publishes the log's positions, and wakes who waited for them. Called under the log's lock.
+    fn publish(&self, log: &mut Log) {
+        let end = log.log_end_offset();
+        self.publish_with(log, self.next_high_watermark(end));
+    }
+
+    fn publish_with(&self, log: &mut Log, high_watermark: i64) {
         let end = log.log_end_offset();
         let before = self.high_watermark();
-        let high_watermark = self.next_high_watermark(end).max(log.log_start_offset());
+        let high_watermark = high_watermark.max(log.log_start_offset());
         log.on_high_watermark(high_watermark);
         self.positions.log_start.store(log.log_start_offset(), Ordering::Release);
         self.positions.log_end.store(end, Ordering::Release);
         self.positions.last_stable.store(log.last_stable_offset(high_watermark), Ordering::Release);
         self.positions.high_watermark.store(high_watermark, Ordering::Release);
-        high_watermark != before
+        if high_watermark != before {
+            self.fetch_waiters.grow(self.uncommitted.lock().committed(high_watermark));
+            self.commit.notify_waiters();
+        }
     }
 
-    /// What every in-sync replica has. This broker's own log end is all there is to know while it is alone in the ISR; with
-    /// followers the watermark moves on what they fetched, and until then stays.
+    /// What every in-sync replica has. It stays where it is while fewer are in sync than `min.insync.replicas` (KIP-966), and never
+    /// goes back while the log does not.
     fn next_high_watermark(&self, log_end: i64) -> i64 {
-        let meta = self.meta.load();
         let before = self.high_watermark().min(log_end);
-        let alone = meta.isr.iter().all(|replica| *replica == self.node_id);
-        if self.is_leader() && alone { log_end } else { before }
+        let meta = self.meta.load();
+        if !self.is_leader() || meta.isr.len() < self.min_isr() {
+            return before;
+        }
+        let followers = self.followers.lock();
+        if followers.is_empty() {
+            return log_end;
+        }
+        followers.high_watermark(&meta, log_end, self.clock.monotonic_ms()).max(before)
     }
 
     /// Reads for a client or a follower; no further than `upper_bound`.
@@ -377,6 +432,83 @@ impl Partition {
         }
     }
 
+    pub(super) fn meta(&self) -> Arc<image::Partition> {
+        self.meta.load_full()
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// A follower's log has changed. Called under the log's lock.
+    pub(super) fn grown_as_follower(&self, log: &mut Log, bytes: usize, high_watermark: i64) {
+        self.uncommitted.lock().push(log.log_end_offset(), bytes);
+        self.publish_with(log, high_watermark);
+    }
+
+    /// A follower asks for what comes after `log_end`, up to which it agrees with this log: that is how far it has come.
+    pub(crate) fn follower_fetched(self: &Arc<Self>, broker: &Broker, id: i32, epoch: i64, log_end: i64) {
+        let mut log = self.log.lock();
+        if !self.is_leader() {
+            return;
+        }
+        let now_ms = self.clock.monotonic_ms();
+        let known = self.followers.lock().fetched(id, epoch, log_end, log.log_end_offset(), now_ms);
+        if !known {
+            return;
+        }
+        self.publish(&mut log);
+        let meta = self.meta.load();
+        if meta.isr.contains(&id) {
+            return;
+        }
+        let image = broker.image();
+        let may_join = image.broker(id).is_some_and(|known| known.is_live() && known.epoch == epoch);
+        let leader = (self.node_id, broker.epoch());
+        let proposed = may_join
+            && self.followers.lock().propose_joining(&meta, leader, id, self.high_watermark(), now_ms);
+        drop(log);
+        if proposed {
+            self.isr_queue.push(Arc::clone(self));
+        }
+    }
+
+    /// Proposes to go on without followers that are late, if this broker leads.
+    pub(super) fn propose_leaving(self: &Arc<Self>, broker: &Broker, lag_ms_max: u64) {
+        if !self.is_leader() {
+            return;
+        }
+        let log = self.log.lock();
+        let (now_ms, leader) = (self.clock.monotonic_ms(), (self.node_id, broker.epoch()));
+        let proposed = self.is_leader()
+            && self.followers.lock().propose_leaving(
+                &self.meta.load(),
+                leader,
+                log.log_end_offset(),
+                now_ms,
+                lag_ms_max,
+            );
+        drop(log);
+        if proposed {
+            self.isr_queue.push(Arc::clone(self));
+        }
+    }
+
+    pub(super) fn proposal(&self) -> Option<Proposal> {
+        let _log = self.log.lock();
+        self.followers.lock().proposal().cloned()
+    }
+
+    /// What the controller said to a proposal; true if it must be asked again.
+    pub(super) fn judge(&self, broker: &Broker, proposal: &Proposal, verdict: Verdict) -> bool {
+        let mut log = self.log.lock();
+        let (now_ms, leader) = (self.clock.monotonic_ms(), (self.node_id, broker.epoch()));
+        let again = self.followers.lock().judge(&self.meta.load(), leader, proposal, verdict, now_ms);
+        // Who is no longer proposed is no longer waited for.
+        self.publish(&mut log);
+        again
+    }
+
     /// Takes what the metadata says now; answers the epoch if this broker became leader with it.
     pub(super) fn apply(&self, meta: &Arc<image::Partition>) -> RoleChange {
         let mut log = self.log.lock();
@@ -387,13 +519,27 @@ impl Partition {
             let end = log.log_end_offset();
             log.assign_epoch(after, end);
         }
+        let now_ms = self.clock.monotonic_ms();
+        let mut followers = self.followers.lock();
+        if after == NOT_LEADING {
+            *followers = Followers::default();
+        } else if after == before {
+            followers.update(meta, self.node_id, now_ms);
+        } else {
+            self.epoch_start.store(log.log_end_offset(), Ordering::Release);
+            *followers = Followers::elected(meta, self.node_id, log.log_end_offset(), now_ms);
+        }
+        drop(followers);
+        if after != before {
+            self.uncommitted.lock().clear();
+        }
         self.leading.store(after, Ordering::Release);
         self.publish(&mut log);
         drop(log);
         if before == after {
             return RoleChange::None;
         }
-        self.fetch_waiters.wake_all();
+        self.wake_all();
         self.commit.notify_waiters();
         if after == NOT_LEADING { RoleChange::Resigned } else { RoleChange::Elected(after) }
     }
@@ -410,7 +556,7 @@ impl Partition {
             self.retired.store(true, Ordering::Release);
             self.leading.swap(NOT_LEADING, Ordering::AcqRel) != NOT_LEADING
         };
-        self.fetch_waiters.wake_all();
+        self.wake_all();
         self.commit.notify_waiters();
         was_leading
     }
@@ -418,6 +564,7 @@ impl Partition {
     /// Ends every wait, for a stop.
     pub(super) fn wake_all(&self) {
         self.fetch_waiters.wake_all();
+        self.follower_waiters.wake_all();
     }
 }
 

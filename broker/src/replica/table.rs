@@ -12,6 +12,8 @@ use headrace_state::metadata::{self as image, ConfigResource, Image};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::fetcher::Fetchers;
+use super::isr::IsrQueue;
 use super::partition::{Partition, PartitionParts, RoleChange, Settings};
 use crate::clock::Clock;
 
@@ -66,6 +68,8 @@ pub(crate) struct ReplicaManager {
     recovered: Mutex<HashMap<TopicPartition, i64>>,
     offline: AtomicUsize,
     applied: watch::Sender<u64>,
+    pub(super) isr_queue: Arc<IsrQueue>,
+    pub(crate) fetchers: Fetchers,
 }
 
 impl ReplicaManager {
@@ -79,6 +83,8 @@ impl ReplicaManager {
             recovered: Mutex::new(options.high_watermarks),
             offline: AtomicUsize::new(0),
             applied: watch::Sender::new(0),
+            isr_queue: Arc::default(),
+            fetchers: Fetchers::default(),
         }
     }
 
@@ -132,15 +138,22 @@ impl ReplicaManager {
         self.partitions().iter().for_each(|partition| partition.wake_all());
     }
 
-    /// Makes the replicas what `image` says. Called by one thread only; may create and delete directories.
-    pub(crate) fn apply(&self, before: &Image, image: &Image, listener: &dyn LeadershipListener) {
+    /// Makes the replicas what `image` says; gives those that it concerns. Called by one thread only; may create and delete directories.
+    pub(crate) fn apply(
+        &self,
+        before: &Image,
+        image: &Image,
+        listener: &dyn LeadershipListener,
+    ) -> Vec<Arc<Partition>> {
         let changes = image.changed_topics(before);
         let mut table = Table::clone(&self.table.load());
         let mut deleted = Vec::new();
+        let mut concerned = Vec::new();
         for topic in &changes.removed {
             table.by_name.remove(&topic.name);
             if let Some(replicas) = table.by_id.remove(&topic.id) {
                 self.retire(&replicas, listener);
+                concerned.extend(replicas.partitions.iter().flatten().cloned());
             }
             deleted.push(topic.name.clone());
         }
@@ -158,11 +171,13 @@ impl ReplicaManager {
                 RoleChange::Resigned => listener.on_resigned(&partition),
                 RoleChange::None => {}
             }
+            concerned.push(partition);
         }
         if !deleted.is_empty() {
             listener.on_topics_deleted(&deleted);
         }
         self.applied.send_replace(image.offset());
+        concerned
     }
 
     fn update_topic(
@@ -175,9 +190,16 @@ impl ReplicaManager {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for meta in &topic.partitions {
             let known = known.and_then(|replicas| replicas.partition(meta.index).ok()).cloned();
+            let is_here = meta.replicas.contains(&self.node_id);
             let replica = match known {
-                Some(replica) => Some(replica),
-                None if meta.replicas.contains(&self.node_id) => self.create(image, topic, meta),
+                Some(replica) if is_here => Some(replica),
+                Some(replica) => {
+                    // It was moved to other brokers.
+                    self.retire_one(&replica);
+                    roles.push((replica, RoleChange::Resigned));
+                    None
+                }
+                None if is_here => self.create(image, topic, meta),
                 None => None,
             };
             if let Some(replica) = &replica {
@@ -200,6 +222,8 @@ impl ReplicaManager {
         match self.dirs.create(id.clone(), TopicId(topic.id.0), config, self.clock.now_ms()) {
             Ok(log) => Some(Arc::new(Partition::new(PartitionParts {
                 topic: topic.name.clone(),
+                topic_id: topic.id,
+                isr_queue: Arc::clone(&self.isr_queue),
                 node_id: self.node_id,
                 clock: Arc::clone(&self.clock),
                 log,
@@ -217,14 +241,20 @@ impl ReplicaManager {
 
     fn retire(&self, replicas: &TopicReplicas, listener: &dyn LeadershipListener) {
         for partition in replicas.partitions.iter().flatten() {
-            if partition.retire() {
+            if self.retire_one(partition) {
                 listener.on_resigned(partition);
             }
-            let id = TopicPartition::new(partition.topic().as_str(), partition.index());
-            if let Err(error) = self.dirs.delete(&id, self.clock.now_ms()) {
-                tracing::error!(partition = %id, %error, "the partition's directory could not be deleted");
-            }
         }
+    }
+
+    /// Deletes a replica; true if it led its partition.
+    fn retire_one(&self, partition: &Partition) -> bool {
+        let was_leading = partition.retire();
+        let id = TopicPartition::new(partition.topic().as_str(), partition.index());
+        if let Err(error) = self.dirs.delete(&id, self.clock.now_ms()) {
+            tracing::error!(partition = %id, %error, "the partition's directory could not be deleted");
+        }
+        was_leading
     }
 
     /// Gives partitions whose topic's configuration changed the new one.
@@ -242,22 +272,26 @@ impl ReplicaManager {
         }
     }
 
-    /// Deletes what lies in the directories and belongs to topics that are no more: they were deleted while this broker was away. A quorum
+    /// Deletes what lies in the directories and no longer belongs here: topics that were deleted, or replicas that were moved, while this
+    /// broker was away. A quorum
     /// that knows no topic at all is not believed, for it may be the one that lost its memory.
     pub(crate) fn delete_strays(&self, image: &Image) {
         for id in self.dirs.partitions() {
             let topic_id = self.dirs.get(&id).and_then(|log| log.lock().topic_id());
-            let wanted = match topic_id {
-                Some(topic_id) => image.topic_by_id(Uuid(topic_id.0)).is_some(),
-                None => image.topic(&id.topic).is_some(),
+            let topic = match topic_id {
+                Some(topic_id) => image.topic_by_id(Uuid(topic_id.0)),
+                None => image.topic(&id.topic),
             };
+            let wanted = topic
+                .and_then(|topic| topic.partition(id.partition))
+                .is_some_and(|partition| partition.replicas.contains(&self.node_id));
             if wanted {
                 continue;
             }
             if image.topic_count() == 0 {
                 tracing::warn!(partition = %id, "the metadata knows no topics, but this partition is on disk: it is kept");
             } else {
-                tracing::warn!(partition = %id, "the partition's topic was deleted: its directory goes");
+                tracing::warn!(partition = %id, "the partition was deleted, or moved to other brokers: its directory goes");
                 if let Err(error) = self.dirs.delete(&id, self.clock.now_ms()) {
                     tracing::error!(partition = %id, %error, "the partition's directory could not be deleted");
                 }

@@ -75,15 +75,32 @@ impl FetchWaiters {
 #[derive(Debug)]
 pub(crate) struct FetchRegistration {
     wait: Arc<FetchWait>,
+    waiter: Waiter,
     partitions: Vec<Arc<Partition>>,
 }
 
+/// Who waits: a consumer for what is committed, a follower for all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiter {
+    Consumer,
+    Follower,
+}
+
+impl Waiter {
+    fn on(self, partition: &Partition) -> &FetchWaiters {
+        match self {
+            Self::Consumer => &partition.fetch_waiters,
+            Self::Follower => &partition.follower_waiters,
+        }
+    }
+}
+
 impl FetchRegistration {
-    pub(crate) fn new(missing_bytes: i64, partitions: Vec<Arc<Partition>>) -> Self {
+    pub(crate) fn new(waiter: Waiter, missing_bytes: i64, partitions: Vec<Arc<Partition>>) -> Self {
         let wait =
             Arc::new(FetchWait { missing: AtomicI64::new(missing_bytes.max(1)), notify: Notify::new() });
-        partitions.iter().for_each(|partition| partition.fetch_waiters.insert(&wait));
-        Self { wait, partitions }
+        partitions.iter().for_each(|partition| waiter.on(partition).insert(&wait));
+        Self { wait, waiter, partitions }
     }
 
     /// Resolves once the missing bytes have come (or a wake-up for another reason).
@@ -94,6 +111,6 @@ impl FetchRegistration {
 
 impl Drop for FetchRegistration {
     fn drop(&mut self) {
-        self.partitions.iter().for_each(|partition| partition.fetch_waiters.remove(&self.wait));
+        self.partitions.iter().for_each(|partition| self.waiter.on(partition).remove(&self.wait));
     }
 }

@@ -1,5 +1,6 @@
-//! What administrators do: topics, configurations, log directories.
+//! What administrators do: topics, configurations, log directories, the metadata quorum.
 
+use headrace_protocol::messages::add_raft_voter::{self, AddRaftVoterRequest};
 use headrace_protocol::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use headrace_protocol::messages::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreatableTopicResult, CreateTopicsRequest,
@@ -10,14 +11,21 @@ use headrace_protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
 };
 use headrace_protocol::messages::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use headrace_protocol::messages::describe_quorum::{
+    DescribeQuorumRequest, DescribeQuorumRequestPartitionData, DescribeQuorumRequestTopicData,
+    DescribeQuorumResponsePartitionData,
+};
 use headrace_protocol::messages::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
-use headrace_protocol::{ErrorCode, Request, Str};
+use headrace_protocol::{ErrorCode, Request, Str, Uuid};
 
-use crate::client::Client;
+use crate::client::{Client, Lane};
 use crate::error::Error;
 use crate::retry::Retry;
+
+/// The one topic that DescribeQuorum knows; it has one partition.
+const QUORUM_TOPIC: &str = "__cluster_metadata";
 
 /// A topic to create. Without partitions or replication factor the cluster's defaults hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -260,6 +268,54 @@ impl Client {
         Ok(response)
     }
 
+    /// Leader, voters and observers of the metadata quorum; `None` when the brokers do not offer to tell.
+    pub async fn describe_quorum(&self) -> Result<Option<DescribeQuorumResponsePartitionData>, Error> {
+        let partitions = vec![DescribeQuorumRequestPartitionData { partition_index: 0 }];
+        let topic_name = Str::from_static(QUORUM_TOPIC);
+        let request =
+            DescribeQuorumRequest { topics: vec![DescribeQuorumRequestTopicData { topic_name, partitions }] };
+        let Some(response) = offered(self.request_controller(&request).await)? else { return Ok(None) };
+        let doing = || "describing the metadata quorum".to_owned();
+        if response.error_code == ErrorCode::UNSUPPORTED_VERSION {
+            return Ok(None);
+        }
+        Error::check(response.error_code, response.error_message.as_ref(), doing)?;
+        let found = response.topics.into_iter().flat_map(|topic| topic.partitions).next();
+        let partition = found.ok_or_else(|| unanswered(&doing()))?;
+        Error::check(partition.error_code, partition.error_message.as_ref(), doing)?;
+        Ok(Some(partition))
+    }
+
+    /// Whether voters can be added to the metadata quorum at run time (KIP-853).
+    pub async fn offers_raft_voters(&self) -> Result<bool, Error> {
+        let connection = self.broker_connection(self.cluster().controller_id, Lane::Requests).await?;
+        Ok(offered(connection.version_of::<AddRaftVoterRequest>(i16::MAX))?.is_some())
+    }
+
+    /// Makes an observer of the metadata quorum a voter. One that is a voter already stays one.
+    pub async fn add_raft_voter(
+        &self,
+        cluster_id: &str,
+        voter_id: i32,
+        listener: (&str, &str, u16),
+    ) -> Result<(), Error> {
+        let (name, host, port) = listener;
+        let request = AddRaftVoterRequest {
+            cluster_id: Some(Str::from(cluster_id)),
+            timeout_ms: self.timeout_ms(),
+            voter_id,
+            voter_directory_id: Uuid::default(),
+            listeners: vec![add_raft_voter::Listener { name: Str::from(name), host: Str::from(host), port }],
+            ack_when_committed: true,
+        };
+        let response = self.request_controller(&request).await?;
+        if response.error_code == ErrorCode::DUPLICATE_VOTER {
+            return Ok(());
+        }
+        let doing = || format!("making broker {voter_id} a voter of the metadata quorum");
+        Error::check(response.error_code, response.error_message.as_ref(), doing)
+    }
+
     async fn request_resource<R: Request>(
         &self,
         resource: &Resource,
@@ -298,6 +354,15 @@ impl Client {
 
     fn timeout_ms(&self) -> i32 {
         i32::try_from(self.options().request_timeout.as_millis()).unwrap_or(i32::MAX)
+    }
+}
+
+/// `None` for a request that the broker does not offer.
+fn offered<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Error::Unsupported { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

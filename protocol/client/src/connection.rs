@@ -47,6 +47,15 @@ pub struct Connection {
     tasks: [AbortHandle; 2],
 }
 
+/// An encoded request: its length, header and body in parts.
+#[derive(Debug)]
+pub struct Frame {
+    pub key: ApiKey,
+    /// As it stands in the header; the answer must carry it.
+    pub correlation_id: i32,
+    pub parts: Vec<Bytes>,
+}
+
 /// What a connection and its two tasks share.
 #[derive(Debug)]
 struct Shared {
@@ -156,14 +165,20 @@ impl Connection {
 
     /// The whole answer frame.
     async fn exchange<R: Request>(&self, request: &R, version: i16, after: Duration) -> Result<Bytes, Error> {
+        let correlation_id = self.next_correlation_id.fetch_add(1, Ordering::Relaxed);
+        let parts = frame::encode_request(version, correlation_id, Some(&self.client_id), request)?;
+        self.exchange_frame(Frame { key: R::KEY, correlation_id, parts }, after).await
+    }
+
+    /// Sends a request that was encoded elsewhere; gives the answer's frame as it came, without its length.
+    pub async fn exchange_frame(&self, frame: Frame, after: Duration) -> Result<Bytes, Error> {
+        let Frame { key, correlation_id, parts } = frame;
         let waiting = async {
             // The permit is held until the answer is there, so it bounds what is under way. It never closes.
             let _permit = self.in_flight.acquire().await;
-            let correlation_id = self.next_correlation_id.fetch_add(1, Ordering::Relaxed);
-            let parts = frame::encode_request(version, correlation_id, Some(&self.client_id), request)?;
             let (answer, answered) = oneshot::channel();
             let sent = self.outgoing.send(Outgoing { correlation_id, parts, answer }).await;
-            let closed = || self.closed(R::KEY.name());
+            let closed = || self.closed(key.name());
             sent.map_err(|_| closed())?;
             answered.await.map_err(|_| closed())
         };
@@ -171,8 +186,8 @@ impl Connection {
             Ok(answer) => answer,
             Err(_) => {
                 // An answer that is overdue holds up all those behind it: start afresh.
-                self.shared.close(format!("{} was not answered in {after:?}", R::KEY));
-                Err(Error::TimedOut { address: self.address.clone(), what: R::KEY.name(), after })
+                self.shared.close(format!("{key} was not answered in {after:?}"));
+                Err(Error::TimedOut { address: self.address.clone(), what: key.name(), after })
             }
         }
     }

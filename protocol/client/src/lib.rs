@@ -24,7 +24,7 @@ mod versions;
 pub use admin::{ConfigChange, NewTopic, Resource};
 pub use client::{Client, Options};
 pub use cluster::{Broker, Cluster, Partition, Topic};
-pub use connection::Connection;
+pub use connection::{Connection, Frame};
 pub use consumer::{Consumer, Start};
 pub use error::Error;
 pub use fetch::{ConsumedRecord, FetchOptions, Fetched, Isolation};

@@ -20,7 +20,7 @@ use headrace_protocol::messages::fetch::{
 use headrace_protocol::{ErrorCode, Message, Reader, Str, Uuid};
 
 use super::{Answer, Context, DispatchError};
-use crate::replica::{FetchRegistration, Partition};
+use crate::replica::{FetchRegistration, Partition, Waiter};
 
 pub(crate) use session::FetchSessions;
 
@@ -32,6 +32,8 @@ const TOPIC_IDS: i16 = 13;
 const LEADER_IN_ANSWER: i16 = 12;
 /// From here on the answer lists addresses of leaders.
 const ENDPOINTS_IN_ANSWER: i16 = 16;
+/// A consumer's replica id.
+pub(super) const CONSUMER: i32 = -1;
 /// READ_COMMITTED on the wire.
 const READ_COMMITTED: i8 = 1;
 
@@ -76,6 +78,14 @@ pub(super) struct Limits {
     pub(super) max_bytes: usize,
     pub(super) read_committed: bool,
     pub(super) replica_id: i32,
+    /// The epoch of the follower's registration, −1 if it did not say.
+    pub(super) replica_epoch: i64,
+}
+
+impl Limits {
+    fn waiter(&self) -> Waiter {
+        if self.replica_id == CONSUMER { Waiter::Consumer } else { Waiter::Follower }
+    }
 }
 
 /// Decodes, serves and encodes a fetch.
@@ -94,11 +104,18 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
             return encode::encode(&cx, response, Vec::new());
         }
     };
-    let replica_id = if cx.api_version >= 15 { request.replica_state.replica_id } else { request.replica_id };
+    let (replica_id, replica_epoch) = if cx.api_version >= 15 {
+        (request.replica_state.replica_id, request.replica_state.replica_epoch)
+    } else {
+        (request.replica_id, -1)
+    };
+    // Anybody can call himself a follower; only who came by the brokers' own listener is believed.
+    let replica_id = if cx.is_from_broker() { replica_id } else { CONSUMER };
     let limits = Limits {
         max_bytes: usize::try_from(request.max_bytes.min(broker.config.fetch_max_bytes)).unwrap_or(0),
         read_committed: request.isolation_level == READ_COMMITTED,
         replica_id,
+        replica_epoch,
     };
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
@@ -125,7 +142,7 @@ async fn fetch(
     let have: usize = found.iter().map(|found| found.size_bytes).sum();
     drop(found);
     let missing = i64::try_from(min_bytes.saturating_sub(have)).unwrap_or(i64::MAX);
-    let registration = FetchRegistration::new(missing, partitions);
+    let registration = FetchRegistration::new(limits.waiter(), missing, partitions);
     // What came between the first read and the registration woke nobody.
     let found = read::read_all(cx, wanted, limits).await;
     if is_enough(&found, min_bytes) || cx.broker.is_stopping() {

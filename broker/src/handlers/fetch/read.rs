@@ -6,12 +6,9 @@ use headrace_log::{ColdRead, ReadPlan, ReadResult};
 use headrace_protocol::ErrorCode;
 use headrace_protocol::messages::fetch::{AbortedTransaction, EpochEndOffset, PartitionData};
 
-use super::{Found, Limits, Wanted};
+use super::{CONSUMER, Found, Limits, Wanted};
 use crate::handlers::Context;
 use crate::replica::Partition;
-
-/// A consumer's replica id.
-const CONSUMER: i32 = -1;
 
 /// One partition's read: done, or still to be fetched from disk.
 enum Step {
@@ -53,7 +50,7 @@ fn give(found: &mut Found, result: ReadResult) {
 }
 
 fn plan(cx: &Context, want: &mut Wanted, limits: Limits, left: usize, first: bool) -> Step {
-    match resolve(cx, want).and_then(|partition| plan_partition(&partition, want, limits, left, first)) {
+    match resolve(cx, want).and_then(|partition| plan_partition(cx, &partition, want, limits, left, first)) {
         Ok(step) => step,
         Err(code) => Step::Done(Found::failed(want.index, code)),
     }
@@ -76,6 +73,7 @@ fn resolve(cx: &Context, want: &mut Wanted) -> Result<Arc<Partition>, ErrorCode>
 }
 
 fn plan_partition(
+    cx: &Context,
     partition: &Arc<Partition>,
     want: &Wanted,
     limits: Limits,
@@ -83,6 +81,9 @@ fn plan_partition(
     first: bool,
 ) -> Result<Step, ErrorCode> {
     partition.check_leader(want.current_leader_epoch)?;
+    if limits.replica_id != CONSUMER {
+        follower_came(cx, partition, want, limits);
+    }
     let high_watermark = partition.high_watermark();
     let last_stable = partition.last_stable_offset();
     let upper_bound = match (limits.replica_id == CONSUMER, limits.read_committed) {
@@ -133,6 +134,15 @@ fn plan_partition(
             Ok(Step::Done(found))
         }
         ReadPlan::Cold(cold) => Ok(Step::Disk { found, cold }),
+    }
+}
+
+/// Notes how far a follower has come, if its history is this log's.
+fn follower_came(cx: &Context, partition: &Arc<Partition>, want: &Wanted, limits: Limits) {
+    let in_range = want.offset >= partition.log_start_offset() && want.offset <= partition.log_end_offset();
+    let agrees = want.last_fetched_epoch < 0 || diverging_epoch(partition, want).is_none();
+    if in_range && agrees {
+        partition.follower_fetched(&cx.broker, limits.replica_id, limits.replica_epoch, want.offset);
     }
 }
 

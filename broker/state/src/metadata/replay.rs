@@ -236,7 +236,7 @@ fn broker(record: &RegisterBrokerRecord) -> Broker {
     }
 }
 
-fn register_record(broker: &Broker) -> RegisterBrokerRecord {
+pub(super) fn register_record(broker: &Broker) -> RegisterBrokerRecord {
     let endpoint = |e: &Endpoint| EndpointRecord {
         listener: e.listener.clone(),
         host: e.host.clone(),
@@ -291,7 +291,7 @@ pub(super) fn partition_record(topic_id: Uuid, partition: &Partition) -> Partiti
     }
 }
 
-fn change_partition(partition: &mut Partition, record: &PartitionChangeRecord) {
+pub(super) fn change_partition(partition: &mut Partition, record: &PartitionChangeRecord) {
     let set = |target: &mut Vec<BrokerId>, value: &Option<Vec<BrokerId>>| {
         if let Some(value) = value {
             target.clone_from(value);

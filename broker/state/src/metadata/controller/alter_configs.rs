@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use headrace_protocol::messages::{alter_configs as whole, incremental_alter_configs as incremental};
 use headrace_protocol::{ErrorCode, Str};
 
+use super::partition_change::Change;
 use super::{Context, Outcome, Refusal, refuse, repeated};
 use crate::metadata::configs::{
     BROKER, ConfigDef, ConfigError, Kind, Scope, TOPIC, broker_config, topic_config, unknown_config,
@@ -19,6 +20,8 @@ const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
+
+const MIN_ISR: &str = "min.insync.replicas";
 
 /// A resource's values, as they are or as they are to be.
 type Values = BTreeMap<Str, Str>;
@@ -54,6 +57,7 @@ pub fn incremental_alter_configs(
     if request.validate_only {
         records.clear();
     }
+    follow_min_isr(image, cx, &mut records);
     (records, incremental::IncrementalAlterConfigsResponse { throttle_time_ms: 0, responses })
 }
 
@@ -61,7 +65,7 @@ pub fn incremental_alter_configs(
 pub fn alter_configs(
     image: &Image,
     request: &whole::AlterConfigsRequest,
-    _cx: &Context,
+    cx: &Context,
 ) -> Outcome<whole::AlterConfigsResponse> {
     let twice = repeated(request.resources.iter().map(|r| (r.resource_type, &r.resource_name)));
     let (mut records, mut responses) = (Vec::new(), Vec::new());
@@ -90,7 +94,25 @@ pub fn alter_configs(
     if request.validate_only {
         records.clear();
     }
+    follow_min_isr(image, cx, &mut records);
     (records, whole::AlterConfigsResponse { throttle_time_ms: 0, responses })
+}
+
+/// Who is eligible to lead hangs on `min.insync.replicas`: with a lower one, the in-sync replicas alone may suffice to acknowledge from now
+/// on, and those that are not among them have everything no longer (KIP-966).
+fn follow_min_isr(image: &Image, cx: &Context, records: &mut Vec<MetadataRecord>) {
+    let names_it = |record: &MetadataRecord| matches!(record, MetadataRecord::Config(config) if config.name.as_str() == MIN_ISR);
+    if !records.iter().any(names_it) {
+        return;
+    }
+    // Records of this function's own making fit the image that they were made from.
+    let Ok(after) = image.apply(records, image.offset()) else { return };
+    for topic in after.topics() {
+        let with_eligible = topic.partitions.iter().filter(|partition| !partition.elr.is_empty());
+        let changes =
+            with_eligible.filter_map(|partition| Change::of(&after, &cx.defaults, topic, partition).record());
+        records.extend(changes.map(MetadataRecord::from));
+    }
 }
 
 fn answer(

@@ -87,7 +87,7 @@ fn create(
             return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, text);
         }
     };
-    let record = |(index, (replicas, isr))| new_partition(topic.id, index, replicas, isr);
+    let record = |(index, (replicas, isr))| new_partition(image, topic.id, index, replicas, isr);
     Ok((first_new(topic)..).zip(new).map(record).collect())
 }
 

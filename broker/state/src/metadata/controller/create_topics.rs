@@ -8,6 +8,7 @@ use headrace_protocol::messages::create_topics::{
 };
 use headrace_protocol::{ErrorCode, Str, Uuid};
 
+use super::partition_change::only_directory;
 use super::{Context, Outcome, Refusal, refuse, repeated};
 use crate::metadata::configs::{Source, TOPIC, validate_topic};
 use crate::metadata::image::{ConfigResource, Image, metric_name};
@@ -104,7 +105,7 @@ impl Batch<'_> {
             error_message: None,
             ..CreatableTopicResult::default()
         };
-        Ok((records(topic, topic_id, assignments), result))
+        Ok((records(self.image, topic, topic_id, assignments), result))
     }
 
     fn check_name(&self, name: &Str) -> Result<(), Refusal> {
@@ -289,20 +290,36 @@ pub(super) fn candidates(image: &Image) -> Vec<Candidate> {
 
 /// The record of a partition that begins to exist.
 pub(super) fn new_partition(
+    image: &Image,
     topic_id: Uuid,
     partition_index: i32,
     replicas: Vec<BrokerId>,
     isr: Vec<BrokerId>,
 ) -> MetadataRecord {
     let leader = isr.first().copied().unwrap_or(NO_LEADER);
-    PartitionRecord { topic_id, partition_index, replicas, isr, leader, ..PartitionRecord::default() }.into()
+    let directories = replicas.iter().map(|id| only_directory(image, *id)).collect();
+    PartitionRecord {
+        topic_id,
+        partition_index,
+        replicas,
+        isr,
+        leader,
+        directories,
+        ..PartitionRecord::default()
+    }
+    .into()
 }
 
 fn to_usize(positive: i32) -> usize {
     usize::try_from(positive).unwrap_or(0)
 }
 
-fn records(topic: &CreatableTopic, topic_id: Uuid, assignments: Vec<Assignment>) -> Vec<MetadataRecord> {
+fn records(
+    image: &Image,
+    topic: &CreatableTopic,
+    topic_id: Uuid,
+    assignments: Vec<Assignment>,
+) -> Vec<MetadataRecord> {
     let resource = ConfigResource::topic(topic.name.clone());
     let mut records = vec![TopicRecord { name: topic.name.clone(), topic_id }.into()];
     records.extend(topic.configs.iter().map(|config| {
@@ -316,7 +333,7 @@ fn records(topic: &CreatableTopic, topic_id: Uuid, assignments: Vec<Assignment>)
     records.extend(
         (0..)
             .zip(assignments)
-            .map(|(index, assigned)| new_partition(topic_id, index, assigned.replicas, assigned.isr)),
+            .map(|(index, assigned)| new_partition(image, topic_id, index, assigned.replicas, assigned.isr)),
     );
     records
 }

@@ -5,12 +5,18 @@
 //! [`Context`], so that the same arguments give the same answer.
 
 mod alter_configs;
+mod alter_partition;
+mod alter_partition_reassignments;
 mod brokers;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod describe_configs;
+mod elect_leaders;
+mod partition_change;
 mod producer_ids;
+#[cfg(test)]
+mod replication_tests;
 #[cfg(test)]
 mod testing;
 
@@ -19,11 +25,17 @@ use std::sync::Arc;
 use headrace_protocol::{ErrorCode, Str, Uuid};
 
 pub use alter_configs::{alter_configs, incremental_alter_configs};
-pub use brokers::{RegisterBroker, register_broker, set_fenced, unregister_broker};
+pub use alter_partition::alter_partition;
+pub use alter_partition_reassignments::{alter_partition_reassignments, list_partition_reassignments};
+pub use brokers::{
+    RegisterBroker, begin_controlled_shutdown, offline_log_dirs, register_broker, set_fenced,
+    unregister_broker,
+};
 pub use create_partitions::create_partitions;
 pub use create_topics::create_topics;
 pub use delete_topics::delete_topics;
 pub use describe_configs::describe_configs;
+pub use elect_leaders::{elect_leaders, elect_preferred, elect_unclean_where_allowed};
 pub use producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock, allocate_producer_ids};
 
 use super::configs::BrokerDefaults;

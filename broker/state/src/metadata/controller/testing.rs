@@ -41,13 +41,14 @@ pub(super) fn registration(id: BrokerId) -> RegisterBroker {
         log_dirs: vec![],
         fenced: false,
         previous_alive: false,
+        previous_epoch: -1,
     }
 }
 
 /// Brokers `1..=count`, live.
 pub(super) fn brokers(count: i32) -> Image {
     (1..=count).fold(Image::empty(), |image, id| {
-        let (records, epoch) = register_broker(&image, &registration(id));
+        let (records, epoch) = register_broker(&image, &BrokerDefaults::default(), &registration(id));
         epoch.unwrap();
         apply(&image, &records)
     })

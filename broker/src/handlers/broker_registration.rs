@@ -1,0 +1,76 @@
+//! BrokerRegistration (62), versions 0–4, to the controller: a broker's process makes itself known, under a fresh incarnation id. It stays
+//! fenced until it has caught up with the metadata and says so by its heartbeats. Version 2 brings its log directories (KIP-858), 3 the
+//! epoch it had before (KIP-966).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headrace_protocol::ErrorCode;
+use headrace_protocol::messages::broker_registration::{
+    BrokerRegistrationRequest, BrokerRegistrationResponse,
+};
+use headrace_state::metadata::Endpoint;
+use headrace_state::metadata::controller::{self, RegisterBroker};
+
+use crate::handlers::Context;
+
+/// How long it may take to make the broker a member of the metadata quorum.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(4);
+
+pub(crate) async fn handle(cx: &Context, request: BrokerRegistrationRequest) -> BrokerRegistrationResponse {
+    match register(cx, request).await {
+        Ok(broker_epoch) => BrokerRegistrationResponse { broker_epoch, ..Default::default() },
+        Err(error_code) => BrokerRegistrationResponse { error_code, ..Default::default() },
+    }
+}
+
+async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i64, ErrorCode> {
+    let broker = &cx.broker;
+    if request.cluster_id != broker.cluster_id() {
+        tracing::warn!(
+            broker = request.broker_id, theirs = %request.cluster_id, ours = %broker.cluster_id(),
+            "a broker of another cluster tried to register; check its cluster.id and controller.quorum.voters"
+        );
+        return Err(ErrorCode::INCONSISTENT_CLUSTER_ID);
+    }
+    let id = request.broker_id;
+    let session_ms = u64::from(broker.config.broker_session_timeout_ms.unsigned_abs());
+    let previous_alive = id != broker.node_id()
+        && broker.sessions.is_alive(id, broker.clock.monotonic_ms(), session_ms)
+        && broker.image().broker(id).is_some_and(|known| known.incarnation != request.incarnation_id);
+    let register = RegisterBroker {
+        id,
+        incarnation: request.incarnation_id,
+        endpoints: request
+            .listeners
+            .iter()
+            .map(|listener| Endpoint {
+                listener: listener.name.detached(),
+                host: listener.host.detached(),
+                port: listener.port,
+                security_protocol: listener.security_protocol,
+            })
+            .collect(),
+        rack: request.rack,
+        log_dirs: request.log_dirs,
+        fenced: true,
+        previous_alive,
+        previous_epoch: request.previous_broker_epoch,
+    };
+    let address = broker.inter_broker_endpoint(&register.endpoints);
+    let defaults = Arc::clone(&broker.defaults);
+    let outcome = broker
+        .metadata
+        .run(move |image| controller::register_broker(image, &defaults, &register))
+        .await
+        .map_err(|error| error.error_code())?;
+    let epoch = outcome?;
+    if let Some(address) = address
+        && let Err(error) = broker.metadata.ensure_learner(id, &address, JOIN_TIMEOUT).await
+    {
+        tracing::warn!(broker = id, %error, "a broker could not be made a member of the metadata quorum");
+        return Err(error.error_code());
+    }
+    broker.sessions.touch(id, broker.clock.monotonic_ms());
+    Ok(epoch)
+}

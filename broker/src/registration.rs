@@ -1,0 +1,228 @@
+//! This broker's membership in its cluster: it registers its process, sends heartbeats, and asks to be let go when it stops (KIP-631).
+//!
+//! What it says of its former life decides whether its replicas may lead without having fetched first (KIP-966): the epoch it had is
+//! named only if nothing can have been lost since, because the stop was clean or because the machine has not been restarted since, so
+//! that the page cache still has what was written and not yet synced.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use headrace_protocol::messages::broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
+use headrace_protocol::messages::broker_registration::{
+    BrokerRegistrationRequest, BrokerRegistrationResponse, Listener,
+};
+use headrace_protocol::{ErrorCode, Str, Uuid};
+
+use crate::broker::Broker;
+use crate::controller;
+
+const REGISTRATION_VERSION: i16 = 4;
+const HEARTBEAT_VERSION: i16 = 2;
+/// The wait before another attempt, twice as long every time, up to a bound.
+const RETRY_MIN: Duration = Duration::from_millis(10);
+const RETRY_MAX: Duration = Duration::from_millis(500);
+/// How long one attempt may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a broker that is still fenced asks to be let in.
+const FENCED_INTERVAL: Duration = Duration::from_millis(20);
+/// After how long without success that is said in the log.
+const COMPLAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Why this process must not go on as this broker.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error(
+        "another process has registered as broker {id}: two processes have the same node.id, or this one was replaced"
+    )]
+    Replaced { id: i32 },
+    #[error("the cluster does not take this broker: {0}")]
+    Registration(String),
+}
+
+/// Makes this process known to the cluster, however long it takes to find a controller.
+pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Result<(), Refused> {
+    let former = Incarnation::read(&incarnation_path(broker));
+    let request = BrokerRegistrationRequest {
+        broker_id: broker.node_id(),
+        cluster_id: broker.cluster_id(),
+        incarnation_id: Uuid::from_random(rand::random()),
+        listeners: listeners.to_vec(),
+        features: Vec::new(),
+        rack: broker.config.broker_rack.as_deref().map(Str::from),
+        is_migrating_zk_broker: false,
+        log_dirs: broker.replicas.dirs().dirs().iter().map(|dir| Uuid(dir.directory_id.0)).collect(),
+        previous_broker_epoch: former.epoch_if_nothing_is_lost(),
+    };
+    let mut wait = RETRY_MIN;
+    let mut complained = tokio::time::Instant::now();
+    let epoch = loop {
+        let answer = controller::call(broker, REGISTRATION_VERSION, &request, CALL_TIMEOUT).await;
+        let reason = match answer {
+            Ok(BrokerRegistrationResponse { error_code: ErrorCode::NONE, broker_epoch, .. }) => {
+                break broker_epoch;
+            }
+            Ok(BrokerRegistrationResponse { error_code, .. }) => match error_code {
+                ErrorCode::INCONSISTENT_CLUSTER_ID | ErrorCode::INVALID_REGISTRATION => {
+                    let reason = format!("{}: {}", error_code.name(), error_code.message());
+                    return Err(Refused::Registration(reason));
+                }
+                // The former process was heard of a moment ago; its session has yet to end.
+                code => code.name().to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        if complained.elapsed() >= COMPLAIN_AFTER {
+            complained = tokio::time::Instant::now();
+            tracing::warn!(%reason, "this broker could not register yet");
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RETRY_MAX);
+    };
+    broker.lifecycle.epoch.store(epoch, Ordering::Release);
+    note_incarnation(broker, false);
+    // What it led before its restart must not be taken up again: its own registration has changed that.
+    broker.has_seen(epoch.unsigned_abs()).await;
+    Ok(())
+}
+
+/// Sends heartbeats until the process ends. Returns only if it must not go on.
+pub(crate) async fn heartbeats(broker: Arc<Broker>, listeners: Vec<Listener>) -> Refused {
+    let interval =
+        Duration::from_millis(u64::from(broker.config.broker_heartbeat_interval_ms.unsigned_abs()));
+    let mut wants_to_go = broker.lifecycle.wants_to_go();
+    let mut retry = RETRY_MIN;
+    loop {
+        let want_shut_down = *wants_to_go.borrow_and_update();
+        let request = BrokerHeartbeatRequest {
+            broker_id: broker.node_id(),
+            broker_epoch: broker.epoch(),
+            current_metadata_offset: i64::try_from(broker.image().offset()).unwrap_or(i64::MAX),
+            want_fence: false,
+            want_shut_down,
+            ..Default::default()
+        };
+        let timeout = CALL_TIMEOUT.min(interval * 2);
+        let wait = match controller::call(&broker, HEARTBEAT_VERSION, &request, timeout).await {
+            Ok(BrokerHeartbeatResponse {
+                error_code: ErrorCode::NONE, is_fenced, should_shut_down, ..
+            }) => {
+                retry = RETRY_MIN;
+                broker.lifecycle.set_fenced(is_fenced);
+                if should_shut_down {
+                    broker.lifecycle.may_go.send_replace(true);
+                }
+                if is_fenced || want_shut_down { FENCED_INTERVAL } else { interval }
+            }
+            Ok(BrokerHeartbeatResponse { error_code: ErrorCode::STALE_BROKER_EPOCH, .. }) => {
+                return Refused::Replaced { id: broker.node_id() };
+            }
+            Ok(BrokerHeartbeatResponse { error_code: ErrorCode::BROKER_ID_NOT_REGISTERED, .. }) => {
+                tracing::warn!("this broker was unregistered: it registers again");
+                if let Err(refused) = register(&broker, &listeners).await {
+                    return refused;
+                }
+                FENCED_INTERVAL
+            }
+            Ok(BrokerHeartbeatResponse { error_code, .. }) => {
+                tracing::debug!(error = %error_code, "a heartbeat was refused");
+                retry = (retry * 2).min(RETRY_MAX);
+                retry
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a heartbeat was not answered");
+                retry = (retry * 2).min(RETRY_MAX);
+                retry
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // Going is said at once.
+            _ = wants_to_go.wait_for(|wants| *wants && !want_shut_down) => {}
+        }
+    }
+}
+
+/// What this broker's process leaves for the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Incarnation {
+    epoch: Option<i64>,
+    boot_id: String,
+    clean: bool,
+}
+
+impl Incarnation {
+    /// A file that is missing or damaged says nothing.
+    fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        Self {
+            epoch: value("broker.epoch").and_then(|epoch| epoch.parse().ok()),
+            boot_id: value("boot.id").unwrap_or_default().to_owned(),
+            clean: value("clean.shutdown") == Some("true"),
+        }
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let Some(epoch) = self.epoch else { return Ok(()) };
+        let text = format!("broker.epoch={epoch}\nboot.id={}\nclean.shutdown={}\n", self.boot_id, self.clean);
+        let temporary = path.with_extension("tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    }
+
+    fn epoch_if_nothing_is_lost(&self) -> i64 {
+        let same_boot = !self.boot_id.is_empty() && self.boot_id == boot_id();
+        self.epoch.filter(|_| self.clean || same_boot).unwrap_or(-1)
+    }
+}
+
+/// Changes whenever the machine is started. Empty where the system does not tell.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+fn incarnation_path(broker: &Broker) -> PathBuf {
+    let dir = broker.config.log_dirs.first().map_or(".", String::as_str);
+    Path::new(dir).join("broker.incarnation")
+}
+
+/// Writes down the epoch that this broker has, and whether it has stopped cleanly.
+pub(crate) fn note_incarnation(broker: &Broker, clean: bool) {
+    let incarnation = Incarnation { epoch: Some(broker.epoch()), boot_id: boot_id(), clean };
+    if let Err(error) = incarnation.write(&incarnation_path(broker)) {
+        tracing::warn!(%error, "the broker's epoch could not be written down: its next start counts as unclean");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_former_epoch_counts_only_if_nothing_can_have_been_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.incarnation");
+        assert_eq!(Incarnation::read(&path).epoch_if_nothing_is_lost(), -1);
+        let elsewhere = Incarnation { epoch: Some(7), boot_id: "another".into(), clean: false };
+        for (incarnation, expected) in [
+            (elsewhere.clone(), -1),
+            (Incarnation { clean: true, ..elsewhere.clone() }, 7),
+            (Incarnation { boot_id: boot_id(), ..elsewhere.clone() }, 7),
+            (Incarnation { boot_id: String::new(), ..elsewhere }, -1),
+        ] {
+            incarnation.write(&path).unwrap();
+            let read = Incarnation::read(&path);
+            assert_eq!(read, incarnation);
+            assert_eq!(read.epoch_if_nothing_is_lost(), expected, "{incarnation:?}");
+        }
+        fs::write(&path, "broker.epoch=x").unwrap();
+        assert_eq!(Incarnation::read(&path).epoch_if_nothing_is_lost(), -1);
+    }
+}
