@@ -1,7 +1,10 @@
 //! Kafka's small text files: `partition.metadata`, the offset checkpoints, `meta.properties` and the
 //! clean-shutdown marker. Each is written whole: to a temporary file, synced, renamed, and the directory synced.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use headrace_records::Offset;
 
@@ -34,18 +37,47 @@ fn write_text(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), DiskError>
 }
 
 pub(crate) fn write_partition_metadata(disk: &dyn Disk, dir: &Path, id: TopicId) -> Result<(), DiskError> {
-    write_text(disk, &dir.join(PARTITION_METADATA), &format!("version: 0\ntopic_id: {id}"))
+    write_text(disk, &partition_metadata(dir), &partition_metadata_text(id))
 }
 
+/// The same for a log that is just being made: not synced, for there is nothing in it yet that could be lost. The log's first flush
+/// syncs it.
+pub(crate) fn begin_partition_metadata(disk: &dyn Disk, dir: &Path, id: TopicId) -> Result<(), DiskError> {
+    let path = partition_metadata(dir);
+    let write = || {
+        let content = partition_metadata_text(id);
+        disk.create(&path)?.write_all_at(&[std::io::IoSlice::new(content.as_bytes())], 0)
+    };
+    write().doing("writing", &path)
+}
+
+pub(crate) fn partition_metadata(dir: &Path) -> PathBuf {
+    dir.join(PARTITION_METADATA)
+}
+
+fn partition_metadata_text(id: TopicId) -> String {
+    format!("version: 0\ntopic_id: {id}")
+}
+
+/// `None` too for a file that a power cut has left without its end: see [`begin_partition_metadata`].
 pub(crate) fn read_partition_metadata(disk: &dyn Disk, dir: &Path) -> Result<Option<TopicId>, LogError> {
-    let path = dir.join(PARTITION_METADATA);
+    let path = partition_metadata(dir);
     let Some(text) = read_text(disk, &path)? else { return Ok(None) };
     let id =
         text.lines().find_map(|line| line.strip_prefix("topic_id:")).and_then(|id| TopicId::parse(id.trim()));
     match id {
         Some(id) => Ok(Some(id)),
+        None if is_torn(&text) => Ok(None),
         None => Err(LogError::BadFile { path, reason: "it names no topic_id".to_owned() }),
     }
+}
+
+/// Whether this is the beginning of such a file, or the zeros that a power cut leaves.
+fn is_torn(text: &str) -> bool {
+    let longest = partition_metadata_text(TopicId::default());
+    let name = longest.len() - TopicId::default().to_string().len();
+    let text = text.trim_end_matches('\0');
+    longest.starts_with(text) || (text.starts_with(&longest[..name]) && text.len() < longest.len())
 }
 
 pub(crate) type Offsets = BTreeMap<TopicPartition, Offset>;

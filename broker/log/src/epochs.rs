@@ -28,6 +28,11 @@ impl EpochCache {
         self.entries.last().map(|entry| entry.0)
     }
 
+    /// Where the newest epoch starts.
+    pub(crate) fn latest_start(&self) -> Option<Offset> {
+        self.entries.last().map(|entry| entry.1)
+    }
+
     /// True once after a change: the checkpoint has to be written.
     pub(crate) fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)

@@ -7,8 +7,9 @@ use std::{io, path::Path, sync::Arc};
 use headrace_records::Offset;
 
 use crate::{
+    checkpoint,
     disk::{Disk, File},
-    error::{DiskError, LogError},
+    error::{DiskError, Doing, LogError},
     log::Log,
 };
 
@@ -19,6 +20,8 @@ pub struct FlushJob {
     dir: Arc<Path>,
     files: Vec<Arc<dyn File>>,
     sync_dir: bool,
+    /// The directory's own name has to be synced too.
+    sync_parent: bool,
     up_to: Offset,
     /// Segments with lower base offsets are wholly covered.
     active_base: Offset,
@@ -35,7 +38,13 @@ impl FlushJob {
         for file in &self.files {
             file.sync_data()?;
         }
-        if self.sync_dir { self.disk.sync_dir(&self.dir) } else { Ok(()) }
+        if self.sync_dir {
+            self.disk.sync_dir(&self.dir)?;
+        }
+        match self.dir.parent() {
+            Some(parent) if self.sync_parent => self.disk.sync_dir(parent),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -66,11 +75,16 @@ impl Log {
             self.flushed = self.log_end;
             return Ok(None);
         }
+        if self.unsynced_name && self.topic_id.is_some() {
+            let path = checkpoint::partition_metadata(&self.dir);
+            files.push(self.disk.open(&path).doing("opening", path)?);
+        }
         Ok(Some(FlushJob {
             disk: self.disk.clone(),
             dir: self.dir.clone(),
             files,
-            sync_dir: self.dir_dirty,
+            sync_dir: self.dir_dirty || self.unsynced_name,
+            sync_parent: self.unsynced_name,
             up_to: self.log_end,
             active_base,
             truncations: self.truncations,
@@ -91,6 +105,7 @@ impl Log {
             return Err(error.into());
         }
         self.last_flush_ms = now_ms;
+        self.unsynced_name &= !job.sync_parent;
         if self.truncations != job.truncations {
             // Offsets below `up_to` may be of other records by now: the next flush covers them.
             return Ok(());

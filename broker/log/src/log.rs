@@ -68,6 +68,8 @@ pub struct Log {
     pub(crate) deleted: VecDeque<(i64, PathBuf)>,
     /// Names were made or changed in the directory since it was synced.
     pub(crate) dir_dirty: bool,
+    /// The directory was made by this process, and neither its name nor `partition.metadata` in it has been synced.
+    pub(crate) unsynced_name: bool,
     /// A failed write may have left bytes behind the last good batch.
     pub(crate) half_written: bool,
     /// Why writes are refused until the next start.
@@ -170,9 +172,11 @@ impl Log {
         self.epochs.end_offset_for(epoch, self.log_end)
     }
 
-    /// Writes `leader-epoch-checkpoint` if it has changed.
+    /// Writes `leader-epoch-checkpoint` if it has changed. An epoch without records yet is not worth a write (an election of a thousand
+    /// leaders would be as many): it begins again at the log end should it be forgotten.
     pub(crate) fn write_epochs(&mut self) -> Result<(), DiskError> {
-        if !self.epochs.take_dirty() {
+        let is_empty = self.epochs.latest_start().is_some_and(|start| start >= self.log_end);
+        if is_empty || !self.epochs.take_dirty() {
             return Ok(());
         }
         let path = self.dir.join(epochs::FILE_NAME);

@@ -29,10 +29,8 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
     let new = !disk.exists(&dir);
     if new {
         disk.create_dir_all(&dir).doing("creating", &dir)?;
-        let parent = dir.parent().unwrap_or(Path::new("."));
-        disk.sync_dir(parent).doing("syncing", parent)?;
     }
-    let known_id = checkpoint::read_partition_metadata(&*disk, &dir)?;
+    let known_id = if new { None } else { checkpoint::read_partition_metadata(&*disk, &dir)? };
     let mut log = Log {
         tail: Tail::new(tail_budget),
         dir: dir.into(),
@@ -49,14 +47,20 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
         epochs: EpochCache::default(),
         producers: ProducerState::default(),
         deleted: VecDeque::new(),
-        dir_dirty: new,
+        dir_dirty: false,
+        unsynced_name: new,
         half_written: false,
         failed: None,
         truncations: 0,
         last_seen_end: (-1, now_ms),
     };
-    if let (None, Some(topic_id)) = (known_id, options.topic_id) {
-        log.set_topic_id(topic_id)?;
+    match (known_id, options.topic_id) {
+        (None, Some(topic_id)) if new => {
+            checkpoint::begin_partition_metadata(&*log.disk, &log.dir, topic_id)?;
+            log.topic_id = Some(topic_id);
+        }
+        (None, Some(topic_id)) => log.set_topic_id(topic_id)?,
+        _ => {}
     }
     if new {
         log.start_empty(now_ms)?;

@@ -12,6 +12,7 @@ use headrace_protocol::messages::broker_registration::{
 use headrace_state::metadata::Endpoint;
 use headrace_state::metadata::controller::{self, RegisterBroker};
 
+use crate::broker::Broker;
 use crate::handlers::Context;
 
 /// How long it may take to make the broker a member of the metadata quorum.
@@ -34,11 +35,7 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
         return Err(ErrorCode::INCONSISTENT_CLUSTER_ID);
     }
     let id = request.broker_id;
-    let session_ms = u64::from(broker.config.broker_session_timeout_ms.unsigned_abs());
-    let previous_alive = id != broker.node_id()
-        && broker.sessions.is_alive(id, broker.clock.monotonic_ms(), session_ms)
-        && broker.image().broker(id).is_some_and(|known| known.incarnation != request.incarnation_id);
-    let register = RegisterBroker {
+    let mut register = RegisterBroker {
         id,
         incarnation: request.incarnation_id,
         endpoints: request
@@ -54,9 +51,10 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
         rack: request.rack,
         log_dirs: request.log_dirs,
         fenced: true,
-        previous_alive,
+        previous_alive: false,
         previous_epoch: request.previous_broker_epoch,
     };
+    register.previous_alive = former_lives_elsewhere(broker, &register);
     let address = broker.inter_broker_endpoint(&register.endpoints);
     let defaults = Arc::clone(&broker.defaults);
     let outcome = broker
@@ -73,4 +71,16 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
     }
     broker.sessions.touch(id, broker.clock.monotonic_ms());
     Ok(epoch)
+}
+
+/// Whether another process lives under this id, at another address: then two have the same `node.id` by mistake. At the same address the
+/// former one must be gone, for only one can listen there; and one that was asked to go may be followed at once.
+fn former_lives_elsewhere(broker: &Broker, register: &RegisterBroker) -> bool {
+    let image = broker.image();
+    let Some(known) = image.broker(register.id) else { return false };
+    let session_ms = u64::from(broker.config.broker_session_timeout_ms.unsigned_abs());
+    known.incarnation != register.incarnation
+        && !known.shutting_down
+        && known.endpoints != register.endpoints
+        && broker.sessions.is_alive(register.id, broker.clock.monotonic_ms(), session_ms)
 }

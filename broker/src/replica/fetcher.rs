@@ -180,9 +180,7 @@ impl Fetcher {
             answer = &mut call => Some(answer),
             () = self.inbox.changed.notified() => {
                 // A leader that is about to answer does so first; one that waits for records would hold up what is new.
-                let answer = tokio::time::timeout(CHANGE_WAIT, &mut call).await.ok();
-                self.inbox.changed.notify_one();
-                answer
+                tokio::time::timeout(CHANGE_WAIT, &mut call).await.ok()
             }
         }
     }

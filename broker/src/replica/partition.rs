@@ -47,6 +47,8 @@ struct Positions {
     log_end: AtomicI64,
     high_watermark: AtomicI64,
     last_stable: AtomicI64,
+    /// The epoch of the last record, −1 if there is none.
+    last_epoch: AtomicI32,
 }
 
 pub(crate) struct Partition {
@@ -63,7 +65,7 @@ pub(crate) struct Partition {
     positions: Positions,
     /// Where the log ended when this broker became leader.
     epoch_start: AtomicI64,
-    /// While it leads. Locked under the log's lock only.
+    /// While it leads. Where both are needed, the log is locked first.
     followers: Mutex<Followers>,
     /// What was appended above the high watermark. Locked under the log's lock only.
     uncommitted: Mutex<Uncommitted>,
@@ -81,6 +83,16 @@ impl std::fmt::Debug for Partition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.topic, self.index)
     }
+}
+
+/// What a follower's fetch says of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FollowerFetch {
+    /// The epoch of leadership in which it was checked.
+    pub(crate) leader_epoch: i32,
+    pub(crate) id: i32,
+    pub(crate) broker_epoch: i64,
+    pub(crate) log_end: i64,
 }
 
 /// What a new [`Partition`] is made of.
@@ -119,6 +131,7 @@ impl Partition {
                 log_end: AtomicI64::new(end),
                 high_watermark: AtomicI64::new(high_watermark),
                 last_stable: AtomicI64::new(high_watermark),
+                last_epoch: AtomicI32::new(-1),
             },
             epoch_start: AtomicI64::new(0),
             followers: Mutex::default(),
@@ -206,17 +219,16 @@ impl Partition {
         self.log.lock()
     }
 
-    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads.
-    pub(crate) fn check_leader(&self, current_leader_epoch: i32) -> Result<(), ErrorCode> {
+    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads; answers in which epoch.
+    pub(crate) fn check_leader(&self, current_leader_epoch: i32) -> Result<i32, ErrorCode> {
         let leading = self.leading.load(Ordering::Acquire);
         if leading == NOT_LEADING {
             return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         }
         match current_leader_epoch {
-            -1 => Ok(()),
+            epoch if epoch == -1 || epoch == leading => Ok(leading),
             epoch if epoch < leading => Err(ErrorCode::FENCED_LEADER_EPOCH),
-            epoch if epoch > leading => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
-            _ => Ok(()),
+            _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
         }
     }
 
@@ -308,6 +320,9 @@ impl Partition {
         let high_watermark = high_watermark.max(log.log_start_offset());
         log.on_high_watermark(high_watermark);
         self.positions.log_start.store(log.log_start_offset(), Ordering::Release);
+        let last_epoch =
+            if end > log.log_start_offset() { log.epoch_for_offset(end - 1).unwrap_or(-1) } else { -1 };
+        self.positions.last_epoch.store(last_epoch, Ordering::Release);
         self.positions.log_end.store(end, Ordering::Release);
         self.positions.last_stable.store(log.last_stable_offset(high_watermark), Ordering::Release);
         self.positions.high_watermark.store(high_watermark, Ordering::Release);
@@ -446,14 +461,30 @@ impl Partition {
         self.publish_with(log, high_watermark);
     }
 
-    /// A follower asks for what comes after `log_end`, up to which it agrees with this log: that is how far it has come.
-    pub(crate) fn follower_fetched(self: &Arc<Self>, broker: &Broker, id: i32, epoch: i64, log_end: i64) {
-        let mut log = self.log.lock();
-        if !self.is_leader() {
+    /// Whether a history that ends at the log end with a record of this epoch is this log's. Costs no lock.
+    pub(crate) fn ends_alike(&self, offset: i64, last_epoch: i32) -> bool {
+        offset == self.log_end_offset() && last_epoch == self.positions.last_epoch.load(Ordering::Acquire)
+    }
+
+    /// A follower asks for what comes after `fetch.log_end`, up to which it agrees with this log: that is how far it has come.
+    pub(crate) fn follower_fetched(self: &Arc<Self>, broker: &Broker, fetch: FollowerFetch) {
+        let FollowerFetch { leader_epoch, id, broker_epoch, log_end } = fetch;
+        let now_ms = self.clock.monotonic_ms();
+        let end = self.log_end_offset();
+        if log_end == end && self.high_watermark() == end && self.meta.load().isr.contains(&id) {
+            // It has all there is, and so has everybody else: only the time is noted. Who is idle in thousands of partitions costs
+            // little so.
+            let mut followers = self.followers.lock();
+            if self.leading.load(Ordering::Acquire) == leader_epoch {
+                followers.fetched(id, broker_epoch, log_end, end, now_ms);
+            }
             return;
         }
-        let now_ms = self.clock.monotonic_ms();
-        let known = self.followers.lock().fetched(id, epoch, log_end, log.log_end_offset(), now_ms);
+        let mut log = self.log.lock();
+        if self.leading.load(Ordering::Acquire) != leader_epoch {
+            return;
+        }
+        let known = self.followers.lock().fetched(id, broker_epoch, log_end, log.log_end_offset(), now_ms);
         if !known {
             return;
         }
@@ -463,7 +494,7 @@ impl Partition {
             return;
         }
         let image = broker.image();
-        let may_join = image.broker(id).is_some_and(|known| known.is_live() && known.epoch == epoch);
+        let may_join = image.broker(id).is_some_and(|known| known.is_live() && known.epoch == broker_epoch);
         let leader = (self.node_id, broker.epoch());
         let proposed = may_join
             && self.followers.lock().propose_joining(&meta, leader, id, self.high_watermark(), now_ms);
@@ -529,11 +560,12 @@ impl Partition {
             self.epoch_start.store(log.log_end_offset(), Ordering::Release);
             *followers = Followers::elected(meta, self.node_id, log.log_end_offset(), now_ms);
         }
-        drop(followers);
         if after != before {
             self.uncommitted.lock().clear();
         }
+        // Under both locks: what a follower said in one epoch must not count in the next.
         self.leading.store(after, Ordering::Release);
+        drop(followers);
         self.publish(&mut log);
         drop(log);
         if before == after {

@@ -148,10 +148,14 @@ async fn fetch(
     if is_enough(&found, min_bytes) || cx.broker.is_stopping() {
         return found;
     }
-    drop(found);
-    let _ = tokio::time::timeout(max_wait, registration.satisfied()).await;
+    // Records are not held on to while waiting; that there are none is worth remembering.
+    let nothing = Some(found).filter(|found| found.iter().all(|found| found.size_bytes == 0));
+    let grown = tokio::time::timeout(max_wait, registration.satisfied()).await.is_ok();
     drop(registration);
-    read::read_all(cx, wanted, limits).await
+    match nothing {
+        Some(nothing) if !grown => nothing,
+        _ => read::read_all(cx, wanted, limits).await,
+    }
 }
 
 /// Whether a fetch is to be answered now: enough bytes, or something the client must hear at once.

@@ -8,7 +8,7 @@ use headrace_protocol::messages::fetch::{AbortedTransaction, EpochEndOffset, Par
 
 use super::{CONSUMER, Found, Limits, Wanted};
 use crate::handlers::Context;
-use crate::replica::Partition;
+use crate::replica::{FollowerFetch, Partition};
 
 /// One partition's read: done, or still to be fetched from disk.
 enum Step {
@@ -80,9 +80,9 @@ fn plan_partition(
     left: usize,
     first: bool,
 ) -> Result<Step, ErrorCode> {
-    partition.check_leader(want.current_leader_epoch)?;
+    let leader_epoch = partition.check_leader(want.current_leader_epoch)?;
     if limits.replica_id != CONSUMER {
-        follower_came(cx, partition, want, limits);
+        follower_came(cx, partition, want, limits, leader_epoch);
     }
     let high_watermark = partition.high_watermark();
     let last_stable = partition.last_stable_offset();
@@ -138,16 +138,21 @@ fn plan_partition(
 }
 
 /// Notes how far a follower has come, if its history is this log's.
-fn follower_came(cx: &Context, partition: &Arc<Partition>, want: &Wanted, limits: Limits) {
+fn follower_came(cx: &Context, partition: &Arc<Partition>, want: &Wanted, limits: Limits, leader_epoch: i32) {
     let in_range = want.offset >= partition.log_start_offset() && want.offset <= partition.log_end_offset();
     let agrees = want.last_fetched_epoch < 0 || diverging_epoch(partition, want).is_none();
     if in_range && agrees {
-        partition.follower_fetched(&cx.broker, limits.replica_id, limits.replica_epoch, want.offset);
+        let (id, broker_epoch) = (limits.replica_id, limits.replica_epoch);
+        let fetch = FollowerFetch { leader_epoch, id, broker_epoch, log_end: want.offset };
+        partition.follower_fetched(&cx.broker, fetch);
     }
 }
 
 /// Where the client's history parts from the log's, if it does (KIP-595).
 fn diverging_epoch(partition: &Partition, want: &Wanted) -> Option<EpochEndOffset> {
+    if partition.ends_alike(want.offset, want.last_fetched_epoch) {
+        return None;
+    }
     let end = partition.log().end_offset_for_epoch(want.last_fetched_epoch);
     let parted = end.epoch >= 0 && (end.epoch < want.last_fetched_epoch || end.end_offset < want.offset);
     parted.then_some(EpochEndOffset { epoch: end.epoch, end_offset: end.end_offset })
