@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use headrace_client::{Client, Resource};
 use headrace_protocol::messages::describe_log_dirs::DescribeLogDirsResponse;
-use headrace_protocol::messages::metadata::MetadataResponse;
+use headrace_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 
 use crate::observe::LogDirs;
 
@@ -61,7 +61,10 @@ impl Kafka {
 
     pub(crate) async fn topics(&mut self) -> Result<TopicsView, String> {
         let client = self.client().await?;
-        let metadata = client.metadata(None).await.map_err(|error| error.to_string())?;
+        // This broker and no other: that the rest of the cluster answers says nothing about it.
+        let request = MetadataRequest { topics: None, ..MetadataRequest::default() };
+        let asked = client.request_broker(self.node_id, &request).await;
+        let metadata = asked.map_err(|error| error.to_string())?;
         let mut view = view(&metadata, self.node_id);
         view.under_min_isr = match view.short.len() {
             0 => Some(0),

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::Roles;
 use crate::changes::Changes;
-use crate::provision::{ConfigCheck, Provider};
+use crate::provision::{ConfigCheck, Provider, Room};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -23,6 +23,7 @@ struct Inner {
     changes: Changes,
     telemetry: Arc<Telemetry>,
     provider: &'static str,
+    room: Room,
     config_check: Arc<dyn ConfigCheck>,
     shutdown: CancellationToken,
 }
@@ -44,6 +45,7 @@ impl App {
                 changes,
                 telemetry,
                 provider: provider.kind(),
+                room: provider.room(),
                 config_check,
                 shutdown,
             }),
@@ -73,6 +75,11 @@ impl App {
     /// How clusters are run.
     pub(crate) fn provider(&self) -> &'static str {
         self.inner.provider
+    }
+
+    /// How large clusters can be.
+    pub(crate) fn room(&self) -> &Room {
+        &self.inner.room
     }
 
     /// Knows what brokers can be configured with.

@@ -111,7 +111,29 @@ async fn what_is_wrong_with_a_request_is_said_as_a_problem() {
             "validation_failed",
             vec!["config.unknown.key"],
         ),
-        (r#"{"name":"a","brokers":3}"#, json, 422, "validation_failed", vec!["brokers"]),
+        // The test's twelve ports are good for four brokers.
+        (r#"{"name":"a","brokers":5}"#, json, 422, "validation_failed", vec!["brokers"]),
+        (
+            r#"{"name":"a","brokers":2,"replication_factor":3,"min_insync_replicas":0}"#,
+            json,
+            422,
+            "validation_failed",
+            vec!["min_insync_replicas", "replication_factor"],
+        ),
+        (
+            r#"{"name":"a","brokers":3,"replication_factor":2,"min_insync_replicas":3}"#,
+            json,
+            422,
+            "validation_failed",
+            vec!["min_insync_replicas"],
+        ),
+        (
+            r#"{"name":"a","min_insync_replicas":1,"config":{"min.insync.replicas":"1"}}"#,
+            json,
+            422,
+            "validation_failed",
+            vec!["min_insync_replicas"],
+        ),
         (r#"{"name":"a","brokers":1e99}"#, json, 422, "validation_failed", vec!["brokers"]),
         (r#"{"name":"a","project":"nosuch"}"#, json, 422, "validation_failed", vec!["project"]),
     ] {
@@ -207,7 +229,7 @@ async fn changes_honour_if_match_protection_and_validate_only() {
     };
     let (status, problem) = patch("\"7\"", json!({"labels": {"team": "a"}})).await;
     assert_eq!((status.as_u16(), &problem["code"]), (412, &json!("precondition_failed")));
-    let (status, problem) = patch("\"1\"", json!({"brokers": 2})).await;
+    let (status, problem) = patch("\"1\"", json!({"brokers": 5})).await;
     assert_eq!((status.as_u16(), &problem["errors"][0]["field"]), (422, &json!("brokers")));
     let (status, problem) = server.send(Method::DELETE, "/v1/clusters/orders").await;
     assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("deletion_protected")));

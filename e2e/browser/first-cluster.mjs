@@ -1,4 +1,4 @@
-// A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic.
+// A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic, gives the cluster more brokers.
 // usage: node first-cluster.mjs BASE_URL KEY NAME SCREENSHOT_DIR
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,6 +55,20 @@ try {
   await page.getByRole("button", { name: "Create topic" }).last().click();
   await page.getByRole("link", { name: "from-the-browser" }).or(page.getByRole("heading", { name: "from-the-browser" })).first().waitFor();
   await shot("topics");
+
+  await page.getByRole("tab", { name: "Brokers" }).click();
+  await page.getByRole("button", { name: "Scale" }).click();
+  await page.getByRole("dialog").getByLabel("Brokers", { exact: true }).fill("3");
+  await page.getByText(/any one broker may fail/).waitFor();
+  await shot("scale");
+  await page.getByRole("button", { name: "Add 2 brokers" }).click();
+  await page.waitForURL(`**/clusters/${name}/brokers?operation=*`);
+  await page.waitForFunction(() => document.querySelector('[role="progressbar"][aria-label="Progress"]')?.getAttribute("aria-valuenow") === "100", null, { timeout: 120_000 });
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 3 && document.body.innerText.split("running").length > 3);
+  await shot("brokers");
+  await page.getByRole("tab", { name: "Overview" }).click();
+  await page.getByText("Every replica is in sync.").waitFor();
+  await shot("partitions");
 } catch (e) {
   await shot("failed");
   problems.push(String(e));
@@ -65,4 +79,4 @@ if (problems.length) {
   console.error(problems.join("\n"));
   process.exit(1);
 }
-console.log("signed in, made a cluster, saw it run, made a topic");
+console.log("signed in, made a cluster, saw it run, made a topic, gave it more brokers");

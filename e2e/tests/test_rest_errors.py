@@ -45,6 +45,11 @@ def test_malformed_json(service, raw):
     ({"name": "ok", "brokers": 10 ** 30}, "brokers"),
     ({"name": "ok", "brokers": 1.5}, "brokers"),
     ({"name": "ok", "brokers": "one"}, "brokers"),
+    ({"name": "ok", "brokers": 900}, "brokers"),
+    ({"name": "ok", "brokers": 1, "replication_factor": 3}, "replication_factor"),
+    ({"name": "ok", "brokers": 3, "replication_factor": 0}, "replication_factor"),
+    ({"name": "ok", "brokers": 3, "replication_factor": 2, "min_insync_replicas": 3}, "min_insync_replicas"),
+    ({"name": "ok", "brokers": 3, "min_insync_replicas": 2, "config": {"min.insync.replicas": "1"}}, "min_insync_replicas"),
     ({"name": "ok", "brokers": 1, "engine": {"kind": "rabbit", "version": "1"}}, "engine"),
     ({"name": "ok", "brokers": 1, "engine": {"kind": "headrace", "version": "99.0"}}, "engine"),
     ({"name": "ok", "brokers": 1, "config": {"no spaces": "1"}}, "config"),
@@ -55,6 +60,13 @@ def test_malformed_json(service, raw):
 def test_what_parses_but_is_wrong(service, body, field):
     p = problem(service.api.post(CLUSTERS, body), 422)
     assert any(e["field"].startswith(field) and e["message"] for e in p["errors"]), p
+
+
+def test_a_number_of_brokers_that_cannot_be_had(service, cluster):
+    for brokers in (0, -3):
+        problem(service.api.call("PATCH", f"{CLUSTERS}/shared", {"brokers": brokers}), 422)
+    too_many = problem(service.api.call("PATCH", f"{CLUSTERS}/shared?validate_only=true", {"brokers": 900}), 422)
+    assert "--kafka-ports" in too_many["detail"]
 
 
 def test_several_wrong_fields_are_named_at_once(service):

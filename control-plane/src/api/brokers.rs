@@ -61,7 +61,8 @@ async fn read(db: &mut PgConnection, cluster: Uuid) -> Result<Vec<Broker>, store
     let broker = |node: store::nodes::Node| {
         let port = node.client_port.and_then(|port| u16::try_from(port).ok());
         let address = port.map(|port| (node.host, port));
-        Broker::from_report(node.node_id, address, newest.remove(&node.node_id), REPORT_INTERVAL_MS)
+        let seen = newest.remove(&node.node_id);
+        Broker::of(node.node_id, address, node.sighting, seen, REPORT_INTERVAL_MS)
     };
     Ok(nodes.into_iter().map(broker).collect())
 }

@@ -70,7 +70,7 @@ async fn capabilities(State(app): State<App>) -> Json<Capabilities> {
     let engines = engine::ALL.iter().map(|engine| EngineCapabilities {
         kind: engine.kind.to_owned(),
         versions: engine.versions.iter().map(|version| (*version).to_owned()).collect(),
-        max_brokers_per_cluster: engine.brokers_max,
+        max_brokers_per_cluster: engine.brokers_max.min(app.room().brokers_max),
         features: engine.features.iter().map(|feature| (*feature).to_owned()).collect(),
     });
     Json(Capabilities {

@@ -1,6 +1,7 @@
 //! `/v1/clusters`: ask for clusters, change them, remove them.
 
 mod request;
+mod size;
 
 use std::collections::BTreeMap;
 
@@ -66,7 +67,7 @@ async fn create(
     body: JsonFields,
 ) -> Result<Response, Problem> {
     let validate_only = read_validate_only(query)?;
-    let asked = request::read_create(body.fields)?;
+    let asked = request::read_create(body.fields, app.room())?;
     check_config(&app, &asked.spec.config).await?;
     if validate_only {
         let mut db = app.store().connection().await?;
@@ -112,6 +113,9 @@ async fn get(
 /// Change a cluster
 ///
 /// What is absent stays as it is; `config` and `labels` are replaced as a whole.
+///
+/// What changes the brokers' configuration restarts them one at a time: each only while every partition keeps
+/// `min.insync.replicas` without it, and the next when its replicas are in sync again.
 #[utoipa::path(
     patch, path = "/v1/clusters/{cluster}", operation_id = "updateCluster", tag = "clusters",
     params(ClusterPath, IfMatchParams, ValidateOnlyParams),
@@ -142,15 +146,16 @@ async fn update(
     if stored.deletion_requested_at.is_some() {
         return Err(being_deleted(&stored));
     }
-    request::check_brokers(&stored.spec.engine, asked.brokers)?;
-    request::apply(&mut stored.spec, asked);
+    let grows = asked.brokers.is_some_and(|brokers| brokers > stored.spec.brokers);
+    request::apply(&mut stored.spec, &asked, app.room())?;
     stored.generation += 1;
     stored.updated_at = clock::now();
     if validate_only {
         return Ok(Json(Cluster::from(stored)).into_response());
     }
     store::clusters::write_request(&mut transaction, &stored).await?;
-    let operation = begin(&mut transaction, &caller, &stored, Kind::ClusterUpdate).await?;
+    let kind = if grows { Kind::ClusterScaleOut } else { Kind::ClusterUpdate };
+    let operation = begin(&mut transaction, &caller, &stored, kind).await?;
     transaction.commit().await.map_err(store::Error::from)?;
     Ok(accepted(&operation))
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::health::{Membership, Sighting};
 use super::report::{Disk, Report};
 
 /// A broker is `unknown` when its agent was silent for this many report intervals.
@@ -31,8 +32,14 @@ pub(crate) enum State {
 pub(crate) struct Broker {
     /// Kafka's node id.
     pub id: i32,
-    /// In one word.
+    /// How it is, in one word, as its agent reports.
     pub state: State,
+    /// Whether it takes part in its cluster, as the service sees it from outside; null until it was looked at.
+    pub membership: Option<Membership>,
+    /// Whether it leads the metadata quorum; null when no broker says.
+    pub is_controller: Option<bool>,
+    /// Whether it votes in the metadata quorum; null when the brokers do not say.
+    pub is_voter: Option<bool>,
     /// Where Kafka clients reach it.
     pub host: Option<String>,
     /// Where Kafka clients reach it.
@@ -79,10 +86,11 @@ pub(crate) struct Seen {
 }
 
 impl Broker {
-    /// What the API shows of a broker, from its address and the newest report.
-    pub(crate) fn from_report(
+    /// What the API shows of a broker: its address, what was seen of it from outside, and its agent's newest report.
+    pub(crate) fn of(
         id: i32,
         address: Option<(String, u16)>,
+        sighting: Option<Sighting>,
         seen: Option<Seen>,
         interval_ms: i64,
     ) -> Self {
@@ -99,6 +107,9 @@ impl Broker {
         Self {
             id,
             state,
+            membership: sighting.map(|sighting| sighting.membership),
+            is_controller: sighting.and_then(|sighting| sighting.is_controller),
+            is_voter: sighting.and_then(|sighting| sighting.is_voter),
             host,
             port,
             report_age_ms: age.map(|(age_ms, _)| age_ms),
@@ -111,8 +122,8 @@ impl Broker {
             bytes_in_per_second: report.bytes_in_per_second,
             bytes_out_per_second: report.bytes_out_per_second,
             messages_in_per_second: report.messages_in_per_second,
-            partitions: report.partitions_total,
-            leaders: report.leaders,
+            partitions: report.partitions_total.or_else(|| Some(sighting?.replicas?.into())),
+            leaders: report.leaders.or_else(|| Some(sighting?.leaders?.into())),
             under_replicated_partitions: report.under_replicated_partitions,
             offline_partitions: report.offline_partitions,
         }
@@ -142,7 +153,7 @@ mod tests {
                 age_ms,
             });
             assert_eq!(
-                Broker::from_report(1, None, seen, 2_000).state,
+                Broker::of(1, None, None, seen, 2_000).state,
                 expected,
                 "{report:?} after {age_ms} ms"
             );

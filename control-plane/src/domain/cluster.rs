@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::health::Partitions;
 
 /// Which software serves the cluster, and in which version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +29,12 @@ pub(crate) struct Spec {
     pub brokers: u32,
     /// What serves it.
     pub engine: Engine,
+    /// Replicas of a topic that does not say how many; by the number of brokers when absent.
+    #[serde(default)]
+    pub replication_factor: Option<u32>,
+    /// In-sync replicas that a write with `acks=all` needs; by the number of replicas when absent.
+    #[serde(default)]
+    pub min_insync_replicas: Option<u32>,
     /// While on, the cluster cannot be deleted.
     pub deletion_protection: bool,
     /// Broker configuration by Kafka's property names.
@@ -45,10 +55,16 @@ pub(crate) struct Cluster {
     #[schema(example = "default")]
     pub project: String,
     /// How many brokers were asked for.
-    #[schema(example = 1)]
+    #[schema(example = 3)]
     pub brokers: u32,
     /// What serves it.
     pub engine: Engine,
+    /// Replicas of a topic that does not say how many, as asked for. Null: by the number of brokers, at most 3.
+    #[schema(example = 3)]
+    pub replication_factor: Option<u32>,
+    /// In-sync replicas that a write with `acks=all` needs, as asked for. Null: 2 where there are 3 replicas, else 1.
+    #[schema(example = 2)]
+    pub min_insync_replicas: Option<u32>,
     /// While on, DELETE is refused.
     pub deletion_protection: bool,
     /// Broker configuration by Kafka's property names.
@@ -76,6 +92,12 @@ pub(crate) struct Status {
     pub bootstrap_servers: Option<String>,
     /// How many brokers answer Kafka requests.
     pub brokers_ready: u32,
+    /// The broker that leads the metadata quorum; null while no broker says.
+    #[serde(default)]
+    pub controller_id: Option<i32>,
+    /// How the partitions are; null while no broker says.
+    #[serde(default)]
+    pub partitions: Option<Partitions>,
     /// The newest generation that is in effect.
     pub observed_generation: i64,
     /// Why the state is what it is.
@@ -89,6 +111,8 @@ impl Status {
             state: State::Pending,
             bootstrap_servers: None,
             brokers_ready: 0,
+            controller_id: None,
+            partitions: None,
             observed_generation: 0,
             conditions: Vec::new(),
         }
@@ -118,6 +142,11 @@ impl Status {
             None => self.conditions.push(fresh),
         }
     }
+}
+
+/// A cluster's id as Kafka writes it: the URL-safe base64 of a UUID.
+pub(crate) fn kafka_id(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id.as_bytes())
 }
 
 /// A cluster's state in one word.
@@ -164,9 +193,18 @@ pub(crate) struct Create {
     /// Lower-case letters, digits and hyphens; starts with a letter; at most 40 characters.
     #[schema(example = "orders", pattern = "^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
     pub name: String,
-    /// Number of brokers; default 1. `GET /v1/capabilities` says how many are possible.
-    #[schema(minimum = 1, example = 1)]
+    /// Number of brokers; default 1. `GET /v1/capabilities` says how many are possible. With three or more, any one of
+    /// them may fail without a record being lost or a client being refused.
+    #[schema(minimum = 1, example = 3)]
     pub brokers: Option<u32>,
+    /// Replicas of a topic that does not say how many (`default.replication.factor`); at most the number of brokers.
+    /// Default: 3, or one on each broker where there are fewer.
+    #[schema(minimum = 1, example = 3)]
+    pub replication_factor: Option<u32>,
+    /// In-sync replicas that a write with `acks=all` needs (`min.insync.replicas`); at most the replication factor.
+    /// Default: 2 where the replication factor is 3 or more, else 1.
+    #[schema(minimum = 1, example = 2)]
+    pub min_insync_replicas: Option<u32>,
     /// The project that will own it; default `default`, or the key's own.
     pub project: Option<String>,
     /// Default: the newest version of `headrace`.
@@ -194,8 +232,22 @@ pub(crate) struct CreateEngine {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = UpdateCluster)]
 pub(crate) struct Update {
-    /// Number of brokers.
+    /// Number of brokers. More of them come up empty and take new partitions; what there is stays where it is. Fewer are
+    /// refused in this version, for their replicas would have to be moved first.
+    ///
+    /// The defaults of `replication_factor` and `min_insync_replicas`, and the replicas of committed offsets, follow the
+    /// number of brokers up to three, so that a cluster which grows to three makes new topics safe. Growing a cluster of
+    /// one or two therefore changes its brokers' configuration: once the new brokers are in, the old ones are restarted
+    /// one at a time. From three brokers on nothing is restarted. Topics that exist keep their replicas either way, but a
+    /// topic that has no `min.insync.replicas` of its own follows the default; set the field to keep that as it is.
+    #[schema(minimum = 1)]
     pub brokers: Option<u32>,
+    /// Replicas of a topic that does not say how many; at most the number of brokers. Topics that exist keep theirs.
+    #[schema(minimum = 1)]
+    pub replication_factor: Option<u32>,
+    /// In-sync replicas that a write with `acks=all` needs; at most the replication factor.
+    #[schema(minimum = 1)]
+    pub min_insync_replicas: Option<u32>,
     /// Broker configuration by Kafka's property names.
     pub config: Option<BTreeMap<String, String>>,
     /// The user's own marks.

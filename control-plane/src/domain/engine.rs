@@ -7,7 +7,7 @@ pub(crate) struct Engine {
     pub kind: &'static str,
     /// Newest first; a new cluster gets the first unless it names another.
     pub versions: &'static [&'static str],
-    /// More brokers than this in one cluster are refused.
+    /// More brokers than this in one cluster are refused; a provider may have room for fewer.
     pub brokers_max: u32,
     /// What can be done with its clusters.
     pub features: &'static [&'static str],
@@ -17,8 +17,8 @@ pub(crate) struct Engine {
 pub(crate) const ALL: &[Engine] = &[Engine {
     kind: "headrace",
     versions: &[env!("CARGO_PKG_VERSION")],
-    brokers_max: 1,
-    features: &["config", "events", "metrics", "topics"],
+    brokers_max: 1_000,
+    features: &["config", "events", "metrics", "replication", "scale_out", "topics"],
 }];
 
 /// The engine of that name.

@@ -18,6 +18,9 @@ pub(crate) enum Kind {
     /// Brings a changed request into effect.
     #[serde(rename = "cluster.update")]
     ClusterUpdate,
+    /// Adds brokers to a cluster, and brings whatever else was changed with that into effect.
+    #[serde(rename = "cluster.scale_out")]
+    ClusterScaleOut,
     /// Removes a cluster with its data.
     #[serde(rename = "cluster.delete")]
     ClusterDelete,
@@ -29,13 +32,14 @@ impl Kind {
         match self {
             Self::ClusterCreate => "cluster.create",
             Self::ClusterUpdate => "cluster.update",
+            Self::ClusterScaleOut => "cluster.scale_out",
             Self::ClusterDelete => "cluster.delete",
         }
     }
 
     /// The kind of that word.
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::ClusterCreate, Self::ClusterUpdate, Self::ClusterDelete]
+        [Self::ClusterCreate, Self::ClusterUpdate, Self::ClusterScaleOut, Self::ClusterDelete]
             .into_iter()
             .find(|kind| kind.as_str() == word)
     }

@@ -10,7 +10,7 @@ use std::future::Future;
 
 use futures_util::future::BoxFuture;
 
-use crate::reconcile::plan::{Action, Observed};
+use crate::reconcile::plan::{Action, Nodes};
 use crate::store;
 use crate::store::clusters::Stored;
 
@@ -34,6 +34,9 @@ pub(crate) enum Error {
     /// It may work later.
     #[error("{0}")]
     NotYet(String),
+    /// Nothing is wrong, but what has to be waited for takes long: it is looked at again soon.
+    #[error("{0}")]
+    Waiting(String),
 }
 
 impl Error {
@@ -42,6 +45,28 @@ impl Error {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
     }
+}
+
+/// The listener by which brokers reach each other.
+pub(crate) const INTERNAL_LISTENER: &str = "INTERNAL";
+
+/// Where a broker is reached by the others, and by us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// Peers by node id.
+pub(crate) type Peers = BTreeMap<i32, Peer>;
+
+/// How large clusters can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// More brokers than this in one cluster are refused.
+    pub(crate) brokers_max: u32,
+    /// Why not more, and what to do about it.
+    pub(crate) why: String,
 }
 
 /// What is wrong with one key of a cluster's configuration.
@@ -65,10 +90,16 @@ pub(crate) trait Provider: ConfigCheck + Send + Sync + 'static {
     /// Its name in `GET /v1/capabilities`.
     fn kind(&self) -> &'static str;
 
-    /// What there is of a cluster.
-    fn observe(&self, cluster: &Stored) -> impl Future<Output = Result<Observed, Error>> + Send;
+    /// How large clusters can be here.
+    fn room(&self) -> Room;
 
-    /// Does one thing.
+    /// What there is of a cluster.
+    fn observe(&self, cluster: &Stored) -> impl Future<Output = Result<Nodes, Error>> + Send;
+
+    /// Where a cluster's brokers are asked about it.
+    fn peers(&self, cluster: &Stored) -> impl Future<Output = Result<Peers, Error>> + Send;
+
+    /// Does one thing to a node.
     fn apply(&self, cluster: &Stored, action: Action) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// What Kafka clients are given to connect.

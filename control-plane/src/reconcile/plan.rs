@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::view::View;
+use crate::domain::replication;
+
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Desired {
@@ -45,16 +48,44 @@ pub(crate) struct Node {
     pub prepared: bool,
     /// The broker.
     pub broker: Process,
-    /// Whether the broker answers Kafka requests.
+    /// Whether the broker answers Kafka requests as a member of its cluster.
     pub ready: bool,
+    /// Whether the broker says itself that it does not serve, which is more than that it does not answer.
+    pub idle: bool,
     /// The agent.
     pub agent: Process,
     /// Whether it has anything on disk.
     pub data: bool,
 }
 
+impl Node {
+    /// Whether its broker serves nobody, so that it can be restarted with a new configuration without asking.
+    fn restarts_freely(&self) -> bool {
+        self.broker == Process::Outdated && self.idle && !self.ready
+    }
+
+    /// Whether its broker is not there, or as good as that.
+    fn is_down(&self) -> bool {
+        self.broker == Process::Stopped || self.restarts_freely()
+    }
+
+    /// Whether its broker runs as asked for but does not answer.
+    fn is_awaited(&self) -> bool {
+        self.broker == Process::Current && !self.ready
+    }
+}
+
 /// Nodes by id.
-pub(crate) type Observed = BTreeMap<i32, Node>;
+pub(crate) type Nodes = BTreeMap<i32, Node>;
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Observed {
+    /// Each node, from outside.
+    pub nodes: Nodes,
+    /// What the brokers say; `None` while none of them answers.
+    pub view: Option<View>,
+}
 
 /// One thing to do. Doing it twice does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +96,18 @@ pub(crate) enum Action {
     Prepare(i32),
     /// Stop its broker.
     StopBroker(i32),
+    /// End its broker, which hands nothing over: nobody is to go on, and its data is removed.
+    EndBroker(i32),
     /// Start its broker.
     StartBroker(i32),
     /// Wait until its broker answers.
     AwaitReady(i32),
+    /// Make its broker a voter of the metadata quorum.
+    AddVoter(i32),
+    /// Wait until its broker can be stopped without harm.
+    AwaitSpare(i32),
+    /// Wait until all its broker's replicas are in sync.
+    AwaitInSync(i32),
     /// Stop its agent.
     StopAgent(i32),
     /// Start its agent.
@@ -85,8 +124,12 @@ impl fmt::Display for Action {
             Self::Reserve(node) => write!(f, "reserving addresses for broker {node}"),
             Self::Prepare(node) => write!(f, "writing the configuration of broker {node}"),
             Self::StopBroker(node) => write!(f, "stopping broker {node}"),
+            Self::EndBroker(node) => write!(f, "ending broker {node}"),
             Self::StartBroker(node) => write!(f, "starting broker {node}"),
             Self::AwaitReady(node) => write!(f, "waiting for broker {node}"),
+            Self::AddVoter(node) => write!(f, "making broker {node} a voter of the metadata quorum"),
+            Self::AwaitSpare(node) => write!(f, "waiting until broker {node} can be spared"),
+            Self::AwaitInSync(node) => write!(f, "waiting until the replicas of broker {node} are in sync"),
             Self::StopAgent(node) => write!(f, "stopping the agent of broker {node}"),
             Self::StartAgent(node) => write!(f, "starting the agent of broker {node}"),
             Self::RemoveData(node) => write!(f, "removing the data of broker {node}"),
@@ -97,37 +140,45 @@ impl fmt::Display for Action {
 
 /// What to do to get from what was seen to what was asked for; empty when they are the same.
 ///
-/// Every node goes through one phase before any goes on to the next, but for restarts: those take one node at a time,
-/// and the next only when that one answers again.
+/// Every node goes through one phase before any goes on to the next: brokers that are down are started together, for a
+/// metadata quorum needs its majority to get anywhere. Restarts are another matter: one broker at a time, none before
+/// all others are there, and one in a plan, so that what was seen before it is not believed after it.
 pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     let brokers = match desired {
-        Desired::Present { brokers } => i32::try_from(brokers).unwrap_or(i32::MAX),
+        Desired::Present { brokers } => brokers,
         Desired::Absent => 0,
     };
-    let wanted: Observed =
-        (1..=brokers).map(|id| (id, observed.get(&id).copied().unwrap_or_default())).collect();
-    let surplus: Observed =
-        observed.iter().filter(|(id, _)| !wanted.contains_key(id)).map(|(id, node)| (*id, *node)).collect();
+    let last = i32::try_from(brokers).unwrap_or(i32::MAX);
+    let nodes = &observed.nodes;
+    let wanted: Nodes = (1..=last).map(|id| (id, nodes.get(&id).copied().unwrap_or_default())).collect();
+    let surplus: Nodes =
+        nodes.iter().filter(|(id, _)| !wanted.contains_key(id)).map(|(id, node)| (*id, *node)).collect();
     let mut actions = bring_up(&wanted);
-    actions.extend(take_down(&surplus));
+    // What the brokers said is out of date as soon as one of them is started.
+    if !wanted.values().any(|node| node.is_down() || node.is_awaited()) {
+        let voters =
+            observed.view.as_ref().map(|view| add_voters(brokers, &wanted, view)).unwrap_or_default();
+        if voters.is_empty() {
+            actions.extend(restart_one(&wanted, observed.view.as_ref()));
+        }
+        actions.extend(voters);
+    }
+    // Brokers that stop one after the other would wait for a quorum that is going, too.
+    let stop = if desired == Desired::Absent { Action::EndBroker } else { Action::StopBroker };
+    actions.extend(take_down(&surplus, stop));
     actions
 }
 
-fn bring_up(wanted: &Observed) -> Vec<Action> {
+fn bring_up(wanted: &Nodes) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut phase = |applies: &dyn Fn(&Node) -> bool, action: fn(i32) -> Action| {
         actions.extend(wanted.iter().filter(|(_, node)| applies(node)).map(|(id, _)| action(*id)));
     };
     phase(&|node| !node.reserved, Action::Reserve);
     phase(&|node| !node.prepared, Action::Prepare);
-    phase(&|node| node.broker == Process::Stopped, Action::StartBroker);
-    phase(
-        &|node| node.broker == Process::Stopped || (node.broker == Process::Current && !node.ready),
-        Action::AwaitReady,
-    );
-    for (id, _) in wanted.iter().filter(|(_, node)| node.broker == Process::Outdated) {
-        actions.extend([Action::StopBroker(*id), Action::StartBroker(*id), Action::AwaitReady(*id)]);
-    }
+    phase(&Node::restarts_freely, Action::StopBroker);
+    phase(&Node::is_down, Action::StartBroker);
+    phase(&|node| node.is_down() || node.is_awaited(), Action::AwaitReady);
     for (id, node) in wanted {
         match node.agent {
             Process::Current => {}
@@ -138,139 +189,54 @@ fn bring_up(wanted: &Observed) -> Vec<Action> {
     actions
 }
 
-fn take_down(surplus: &Observed) -> Vec<Action> {
+/// A cluster that began small has fewer voters than one of its size should have.
+fn add_voters(brokers: u32, wanted: &Nodes, view: &View) -> Vec<Action> {
+    let Some(quorum) = view.quorum.as_ref().filter(|quorum| quorum.grows) else { return Vec::new() };
+    let target = usize::try_from(replication::voters(brokers)).unwrap_or(usize::MAX);
+    let missing = target.saturating_sub(quorum.voters.len());
+    let others = wanted.iter().filter(|(id, node)| node.ready && !quorum.voters.contains(id));
+    others.take(missing).map(|(id, _)| Action::AddVoter(*id)).collect()
+}
+
+/// The next restart for a new configuration, with the waits that keep every partition at or above
+/// `min.insync.replicas`. One that does not answer is first, for it may be what the change is to cure; the leader of the
+/// metadata quorum is last, so that the lead is handed over once and not from one to be restarted to another.
+fn restart_one(wanted: &Nodes, view: Option<&View>) -> Vec<Action> {
+    let outdated = wanted.iter().filter(|(_, node)| node.broker == Process::Outdated);
+    let next = outdated.map(|(id, node)| (*id, node)).min_by_key(|(id, node)| {
+        let leads = view.is_some_and(|view| view.controller == Some(*id));
+        let is_needed = view.is_some_and(|view| view.may_stop(*id).is_err());
+        (node.ready, leads, is_needed, *id)
+    });
+    let Some((next, _)) = next else { return Vec::new() };
+    let restart = [Action::StopBroker(next), Action::StartBroker(next), Action::AwaitReady(next)];
+    if wanted.len() == 1 {
+        // There is nobody to wait for, nor anybody who could say that it can be spared.
+        return restart.to_vec();
+    }
+    let restarted_before =
+        wanted.iter().filter(|(_, node)| node.broker == Process::Current).map(|(id, _)| *id);
+    let mut actions: Vec<Action> = restarted_before
+        .filter(|id| view.is_some_and(|view| view.behind(*id).is_some()))
+        .map(Action::AwaitInSync)
+        .collect();
+    actions.push(Action::AwaitSpare(next));
+    actions.extend(restart);
+    actions.push(Action::AwaitInSync(next));
+    actions
+}
+
+fn take_down(surplus: &Nodes, stop: fn(i32) -> Action) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut phase = |applies: &dyn Fn(&Node) -> bool, action: fn(i32) -> Action| {
         actions.extend(surplus.iter().filter(|(_, node)| applies(node)).map(|(id, _)| action(*id)));
     };
     phase(&|node| node.agent.runs(), Action::StopAgent);
-    phase(&|node| node.broker.runs(), Action::StopBroker);
+    phase(&|node| node.broker.runs(), stop);
     phase(&|node| node.data, Action::RemoveData);
     phase(&|node| node.reserved, Action::Release);
     actions
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Action::{
-        AwaitReady, Prepare, Release, RemoveData, Reserve, StartAgent, StartBroker, StopAgent, StopBroker,
-    };
-    use super::{Action, Desired, Node, Observed, Process, plan};
-
-    const GOOD: Node = Node {
-        reserved: true,
-        prepared: true,
-        broker: Process::Current,
-        ready: true,
-        agent: Process::Current,
-        data: true,
-    };
-
-    fn nodes(nodes: &[Node]) -> Observed {
-        (1..).zip(nodes.iter().copied()).collect()
-    }
-
-    #[test]
-    fn the_plan_follows_from_what_was_asked_for_and_what_was_seen() {
-        let present = |brokers| Desired::Present { brokers };
-        let dead = Node { broker: Process::Stopped, ready: false, ..GOOD };
-        let outdated = Node { broker: Process::Outdated, ..GOOD };
-        let cases: &[(&str, Desired, Observed, &[Action])] = &[
-            (
-                "nothing is there yet",
-                present(1),
-                nodes(&[]),
-                &[Reserve(1), Prepare(1), StartBroker(1), AwaitReady(1), StartAgent(1)],
-            ),
-            (
-                "two at once go phase by phase",
-                present(2),
-                nodes(&[]),
-                &[
-                    Reserve(1),
-                    Reserve(2),
-                    Prepare(1),
-                    Prepare(2),
-                    StartBroker(1),
-                    StartBroker(2),
-                    AwaitReady(1),
-                    AwaitReady(2),
-                    StartAgent(1),
-                    StartAgent(2),
-                ],
-            ),
-            ("all is well", present(1), nodes(&[GOOD]), &[]),
-            ("a broker died", present(1), nodes(&[dead]), &[StartBroker(1), AwaitReady(1)]),
-            (
-                "a broker runs but does not answer",
-                present(1),
-                nodes(&[Node { ready: false, ..GOOD }]),
-                &[AwaitReady(1)],
-            ),
-            (
-                "an agent died",
-                present(1),
-                nodes(&[Node { agent: Process::Stopped, ..GOOD }]),
-                &[StartAgent(1)],
-            ),
-            (
-                "an agent reports to an address that is gone",
-                present(1),
-                nodes(&[Node { agent: Process::Outdated, ..GOOD }]),
-                &[StopAgent(1), StartAgent(1)],
-            ),
-            (
-                "a changed configuration restarts one broker after the other",
-                present(2),
-                nodes(&[Node { prepared: false, ..outdated }, Node { prepared: false, ..outdated }]),
-                &[
-                    Prepare(1),
-                    Prepare(2),
-                    StopBroker(1),
-                    StartBroker(1),
-                    AwaitReady(1),
-                    StopBroker(2),
-                    StartBroker(2),
-                    AwaitReady(2),
-                ],
-            ),
-            (
-                "a dead broker comes back before another is restarted",
-                present(2),
-                nodes(&[outdated, dead]),
-                &[StartBroker(2), AwaitReady(2), StopBroker(1), StartBroker(1), AwaitReady(1)],
-            ),
-            (
-                "one broker less",
-                present(1),
-                nodes(&[GOOD, GOOD]),
-                &[StopAgent(2), StopBroker(2), RemoveData(2), Release(2)],
-            ),
-            (
-                "a delete takes processes first, then data, then addresses",
-                Desired::Absent,
-                nodes(&[GOOD, GOOD]),
-                &[
-                    StopAgent(1),
-                    StopAgent(2),
-                    StopBroker(1),
-                    StopBroker(2),
-                    RemoveData(1),
-                    RemoveData(2),
-                    Release(1),
-                    Release(2),
-                ],
-            ),
-            (
-                "a delete that was interrupted goes on",
-                Desired::Absent,
-                nodes(&[Node { reserved: true, ..Node::default() }]),
-                &[Release(1)],
-            ),
-            ("a delete is done", Desired::Absent, nodes(&[Node::default()]), &[]),
-        ];
-        for (case, desired, observed, expected) in cases {
-            assert_eq!(plan(*desired, observed), *expected, "{case}");
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,9 @@ use crate::domain::operation::{Kind, Operation, State, Step, StepState};
 use crate::domain::problem::Problem;
 use crate::store::clusters::Stored;
 
+/// The step that restarts brokers.
+const RESTART: &str = "restart_brokers";
+
 /// The steps of an operation before it begins.
 pub(crate) fn steps(kind: Kind) -> Vec<Step> {
     let steps: &[(&str, &str)] = match kind {
@@ -20,8 +23,17 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
         ],
         Kind::ClusterUpdate => &[
             ("write_configuration", "Write the configuration"),
-            ("restart_brokers", "Restart the brokers, one at a time"),
             ("start_agents", "Start the agents"),
+            ("restart_brokers", "Restart the brokers, one at a time"),
+        ],
+        Kind::ClusterScaleOut => &[
+            ("reserve_addresses", "Reserve addresses"),
+            ("write_configuration", "Write the configuration"),
+            ("start_brokers", "Start the new brokers"),
+            ("await_brokers", "Wait until the new brokers answer"),
+            ("start_agents", "Start the agents"),
+            ("add_voters", "Make new brokers voters of the metadata quorum"),
+            ("restart_brokers", "Restart the old brokers where their configuration changed, one at a time"),
         ],
         Kind::ClusterDelete => &[
             ("stop_agents", "Stop the agents"),
@@ -41,19 +53,28 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
     steps.iter().map(step).collect()
 }
 
-/// The step of an operation that an action belongs to.
-fn step_of(kind: Kind, action: Action) -> &'static str {
-    match (kind, action) {
-        (Kind::ClusterUpdate, Action::StopBroker(_) | Action::StartBroker(_) | Action::AwaitReady(_)) => {
-            "restart_brokers"
+/// The step of an operation that an action belongs to. A broker that is started while others are being restarted is one
+/// of these.
+fn step_of(operation: &Operation, action: Action) -> &'static str {
+    let restarts = match operation.kind {
+        Kind::ClusterUpdate => true,
+        Kind::ClusterScaleOut => {
+            operation.steps.iter().any(|step| step.name == RESTART && step.state != StepState::Pending)
         }
+        Kind::ClusterCreate | Kind::ClusterDelete => false,
+    };
+    match (operation.kind, action) {
+        (_, Action::AwaitSpare(_) | Action::AwaitInSync(_))
+        | (Kind::ClusterScaleOut, Action::StopBroker(_)) => RESTART,
+        (_, Action::StopBroker(_) | Action::StartBroker(_) | Action::AwaitReady(_)) if restarts => RESTART,
+        (_, Action::AddVoter(_)) => "add_voters",
         (_, Action::Reserve(_)) => "reserve_addresses",
         (_, Action::Prepare(_)) => "write_configuration",
         (_, Action::StartBroker(_)) => "start_brokers",
         (_, Action::AwaitReady(_)) => "await_brokers",
         (_, Action::StartAgent(_)) => "start_agents",
         (_, Action::StopAgent(_)) => "stop_agents",
-        (_, Action::StopBroker(_)) => "stop_brokers",
+        (_, Action::StopBroker(_) | Action::EndBroker(_)) => "stop_brokers",
         (_, Action::RemoveData(_)) => "remove_data",
         (_, Action::Release(_)) => "release_addresses",
     }
@@ -63,7 +84,7 @@ fn step_of(kind: Kind, action: Action) -> &'static str {
 pub(crate) fn begin(operation: &mut Operation, action: Action, now: DateTime<Utc>) {
     operation.state = State::Running;
     operation.updated_at = now;
-    let name = step_of(operation.kind, action);
+    let name = step_of(operation, action);
     let Some(position) = operation.steps.iter().position(|step| step.name == name) else { return };
     for step in operation.steps.iter_mut().take(position) {
         end(step, now);
@@ -73,11 +94,15 @@ pub(crate) fn begin(operation: &mut Operation, action: Action, now: DateTime<Utc
     step.state = StepState::Running;
     step.started_at.get_or_insert(now);
     step.finished_at = None;
-    let mut doing = action.to_string();
-    if let Some(first) = doing.get_mut(0..1) {
+    step.message = Some(capitalised(&action.to_string()));
+}
+
+fn capitalised(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
-    step.message = Some(doing);
+    text
 }
 
 /// A step is over: what ran has succeeded, what never began was not needed.
@@ -104,11 +129,33 @@ pub(crate) fn succeed(operation: &mut Operation, now: DateTime<Utc>) {
     operation.finished_at = Some(now);
 }
 
-/// Notes that an action failed. With `give_up` the operation has failed; else it is tried again.
-pub(crate) fn fail(operation: &mut Operation, why: &str, give_up: bool, now: DateTime<Utc>) {
+/// Why an action did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setback<'a> {
+    /// It failed.
+    Failed(&'a str),
+    /// What it waits for takes long.
+    Waits(&'a str),
+}
+
+impl Setback<'_> {
+    const fn why(&self) -> &str {
+        match self {
+            Self::Failed(why) | Self::Waits(why) => why,
+        }
+    }
+}
+
+/// Notes that an action did not come to its end. With `give_up` the operation has failed; else it is tried again.
+pub(crate) fn set_back(operation: &mut Operation, setback: Setback<'_>, give_up: bool, now: DateTime<Utc>) {
     operation.updated_at = now;
+    let why = setback.why();
     for step in operation.steps.iter_mut().filter(|step| step.state == StepState::Running) {
-        step.message = Some(if give_up { why.to_owned() } else { format!("Trying again: {why}") });
+        step.message = Some(match setback {
+            _ if give_up => why.to_owned(),
+            Setback::Failed(why) => format!("Trying again: {why}"),
+            Setback::Waits(why) => capitalised(why),
+        });
         if give_up {
             step.state = StepState::Failed;
             step.finished_at = Some(now);
@@ -132,33 +179,38 @@ pub(crate) struct Findings<'a> {
     pub(crate) converged: bool,
     /// What clients are given.
     pub(crate) bootstrap_servers: Option<String>,
-    /// Why the last action failed.
-    pub(crate) failure: Option<&'a str>,
+    /// Why the last action did not come to its end.
+    pub(crate) setback: Option<Setback<'a>>,
 }
 
 /// A cluster's status after a pass.
 pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Utc>) -> Status {
     let wanted = cluster.spec.brokers;
     let in_spec = |id: i32| u32::try_from(id).is_ok_and(|id| (1..=wanted).contains(&id));
-    let ready = findings.observed.iter().filter(|(id, node)| in_spec(**id) && node.ready).count();
+    let ready = findings.observed.nodes.iter().filter(|(id, node)| in_spec(**id) && node.ready).count();
     let mut status = cluster.status.clone();
     status.brokers_ready = u32::try_from(ready).unwrap_or(u32::MAX);
     status.bootstrap_servers.clone_from(&findings.bootstrap_servers);
+    let view = findings.observed.view.as_ref();
+    status.controller_id = view.and_then(|view| view.controller);
+    status.partitions = view.map(|view| view.partitions);
     if findings.converged {
         status.observed_generation = cluster.generation;
     }
     let all_ready = status.brokers_ready >= wanted;
+    let refuses = status.partitions.is_some_and(|partitions| partitions.refuse_clients());
     let never_ran = status.observed_generation == 0;
     let has = |kind| findings.unfinished.contains(&kind);
+    let changes = has(Kind::ClusterUpdate) || has(Kind::ClusterScaleOut);
     status.state = if cluster.deletion_requested_at.is_some() {
         ClusterState::Deleting
-    } else if !findings.converged && (has(Kind::ClusterCreate) || (never_ran && has(Kind::ClusterUpdate))) {
+    } else if !findings.converged && (has(Kind::ClusterCreate) || (never_ran && changes)) {
         ClusterState::Creating
     } else if never_ran {
         ClusterState::Failed
-    } else if has(Kind::ClusterUpdate) && !findings.converged {
+    } else if changes && !findings.converged {
         ClusterState::Updating
-    } else if all_ready {
+    } else if all_ready && !refuses {
         ClusterState::Running
     } else {
         ClusterState::Degraded
@@ -169,8 +221,10 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
         ("BrokersAway", format!("{ready} of {wanted} brokers answer Kafka requests."))
     };
     status.set_condition("Ready", all_ready, reason, &message, now);
-    match findings.failure {
-        Some(why) => status.set_condition("Reconciled", false, "ActionFailed", why, now),
+    set_in_sync(&mut status, now);
+    match findings.setback {
+        Some(Setback::Failed(why)) => status.set_condition("Reconciled", false, "ActionFailed", why, now),
+        Some(Setback::Waits(why)) => status.set_condition("Reconciled", false, "Waiting", why, now),
         None if findings.converged => {
             status.set_condition(
                 "Reconciled",
@@ -185,11 +239,33 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
     status
 }
 
+/// Says in a condition how the partitions are.
+fn set_in_sync(status: &mut Status, now: DateTime<Utc>) {
+    let (holds, reason, message) = match status.partitions {
+        None => (false, "Unknown", "No broker says how its partitions are.".to_owned()),
+        Some(all) if all.are_well() => {
+            (true, "AllInSync", format!("All replicas of {} partitions are in sync.", all.total))
+        }
+        Some(all) => {
+            let reason = if all.offline > 0 { "PartitionsOffline" } else { "ReplicasBehind" };
+            let refusing = all
+                .under_min_isr
+                .map_or_else(String::new, |count| format!(", {count} of them below min.insync.replicas"));
+            let message = format!(
+                "Of {} partitions {} lack in-sync replicas{refusing}; {} have no leader.",
+                all.total, all.under_replicated, all.offline
+            );
+            (false, reason, message)
+        }
+    };
+    status.set_condition("InSync", holds, reason, &message, now);
+}
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
 
-    use super::{begin, fail, steps, succeed};
+    use super::{Setback, begin, set_back, steps, succeed};
     use crate::domain::operation::{Kind, Operation, State, StepState};
     use crate::reconcile::plan::Action;
 
@@ -225,9 +301,9 @@ mod tests {
         // Another worker finds the broker started already.
         begin(&mut create, Action::AwaitReady(1), now);
         assert_eq!(states(&create), [Succeeded, Skipped, Skipped, Running, Pending]);
-        fail(&mut create, "it does not answer", false, now);
+        set_back(&mut create, Setback::Failed("it does not answer"), false, now);
         assert_eq!((create.state, create.steps[3].state), (State::Running, Running));
-        fail(&mut create, "it does not answer", true, now);
+        set_back(&mut create, Setback::Failed("it does not answer"), true, now);
         assert_eq!((create.state, create.steps[3].state), (State::Failed, Failed));
         assert_eq!(create.error.expect("an error").detail, "it does not answer");
 
@@ -235,21 +311,61 @@ mod tests {
         begin(&mut update, Action::StopBroker(1), now);
         begin(&mut update, Action::AwaitReady(1), now);
         succeed(&mut update, now);
-        assert_eq!(states(&update), [Skipped, Succeeded, Skipped]);
+        assert_eq!(states(&update), [Skipped, Skipped, Succeeded]);
+
+        let mut grow = operation(Kind::ClusterScaleOut);
+        for action in
+            [Action::StartBroker(2), Action::AwaitReady(2), Action::AddVoter(2), Action::AwaitSpare(1)]
+        {
+            begin(&mut grow, action, now);
+        }
+        set_back(&mut grow, Setback::Waits("without broker 1 too few are left"), false, now);
+        assert_eq!((grow.state, grow.error.is_none()), (State::Running, true));
+        assert_eq!(grow.steps[6].message.as_deref(), Some("Without broker 1 too few are left"));
+        // From here on a start is a restart.
+        begin(&mut grow, Action::StartBroker(1), now);
+        assert_eq!(
+            states(&grow),
+            [Skipped, Skipped, Succeeded, Succeeded, Skipped, Succeeded, Running],
+            "{grow:?}"
+        );
     }
 
     #[test]
     fn every_action_of_a_kind_has_its_step() {
         use Action::{
-            AwaitReady, Prepare, Release, RemoveData, Reserve, StartAgent, StartBroker, StopAgent, StopBroker,
+            AddVoter, AwaitInSync, AwaitReady, AwaitSpare, EndBroker, Prepare, Release, RemoveData, Reserve,
+            StartAgent, StartBroker, StopAgent, StopBroker,
         };
         for (kind, actions) in [
             (Kind::ClusterCreate, vec![Reserve(1), Prepare(1), StartBroker(1), AwaitReady(1), StartAgent(1)]),
             (
                 Kind::ClusterUpdate,
-                vec![Prepare(1), StopBroker(1), StartBroker(1), AwaitReady(1), StartAgent(1)],
+                vec![
+                    Prepare(1),
+                    AwaitSpare(1),
+                    StopBroker(1),
+                    StartBroker(1),
+                    AwaitReady(1),
+                    AwaitInSync(1),
+                    StartAgent(1),
+                ],
             ),
-            (Kind::ClusterDelete, vec![StopAgent(1), StopBroker(1), RemoveData(1), Release(1)]),
+            (
+                Kind::ClusterScaleOut,
+                vec![
+                    Reserve(1),
+                    Prepare(1),
+                    StartBroker(1),
+                    AwaitReady(1),
+                    StartAgent(1),
+                    AddVoter(1),
+                    AwaitSpare(1),
+                    StopBroker(1),
+                    AwaitInSync(1),
+                ],
+            ),
+            (Kind::ClusterDelete, vec![StopAgent(1), EndBroker(1), RemoveData(1), Release(1)]),
         ] {
             for action in actions {
                 let mut fresh = operation(kind);

@@ -11,12 +11,14 @@ use rand::Rng as _;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Action, Desired, Observed, plan};
-use super::progress::{self, Findings};
+use super::plan::{Action, Desired, Node, Observed, Process, plan};
+use super::progress::{self, Findings, Setback};
+use super::view::{Share, View};
 use crate::changes::Changes;
 use crate::clock;
 use crate::domain::cluster::Status;
 use crate::domain::event::Severity;
+use crate::domain::health::{Membership, Sighting};
 use crate::domain::operation::Kind;
 use crate::provision::{self, Provider};
 use crate::store::clusters::Stored;
@@ -24,8 +26,9 @@ use crate::store::work::Lease;
 use crate::store::{self, Store, operations};
 use crate::telemetry::Telemetry;
 
-/// A plan that was carried out leaves nothing to do, unless things change meanwhile; not more often than this.
-const PLANS_PER_PASS_MAX: usize = 5;
+/// A plan that was carried out leaves nothing to do, but for one restart in each and unless things change meanwhile; not
+/// more often than this beyond the number of brokers.
+const SPARE_PLANS_PER_PASS: usize = 5;
 /// After this many failures in a row an operation has failed. The cluster is still tried again, now and then.
 const FAILURES_MAX: i32 = 6;
 /// Wait after the first failure; doubles with each.
@@ -34,6 +37,8 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A worker looks into the queue this often even when nobody wakes it.
 const IDLE_POLL: Duration = Duration::from_secs(1);
+/// Wait before what is waited for is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Wait after the database did not answer.
 const STORE_AWAY_WAIT: Duration = Duration::from_secs(1);
 
@@ -114,6 +119,9 @@ impl<P: Provider> Reconciler<P> {
                 return;
             }
             Err(Interrupted::Superseded | Interrupted::Shutdown) => (Duration::ZERO, lease.failures),
+            Err(Interrupted::Action { source: provision::Error::Waiting(_), .. }) => {
+                (jitter(LOOK_AGAIN), lease.failures)
+            }
             Err(error) => {
                 self.telemetry.pass_failed();
                 let failures = lease.failures.saturating_add(1);
@@ -169,8 +177,9 @@ impl<P: Provider> Reconciler<P> {
             Some(_) => Desired::Absent,
             None => Desired::Present { brokers: cluster.spec.brokers },
         };
-        for _ in 0..PLANS_PER_PASS_MAX {
-            let observed = self.provider.observe(&cluster).await?;
+        let brokers = usize::try_from(cluster.spec.brokers).unwrap_or(usize::MAX);
+        for _ in 0..brokers.saturating_add(SPARE_PLANS_PER_PASS) {
+            let observed = self.observe(&cluster).await?;
             let actions = plan(desired, &observed);
             if actions.is_empty() {
                 return self.converged(lease, &mut cluster, &observed).await;
@@ -178,7 +187,7 @@ impl<P: Provider> Reconciler<P> {
             for action in actions {
                 tracing::info!(cluster = cluster.name, %action, "reconciling");
                 self.begin(lease, &mut cluster, &observed, action).await?;
-                if let Err(source) = self.provider.apply(&cluster, action).await {
+                if let Err(source) = self.apply(&cluster, action).await {
                     let error = Interrupted::Action { doing: action.to_string(), source };
                     self.failed(lease, &mut cluster, &observed, &error).await?;
                     return Err(error);
@@ -186,6 +195,37 @@ impl<P: Provider> Reconciler<P> {
             }
         }
         Err(provision::Error::NotYet("what was done does not last".to_owned()).into())
+    }
+
+    /// The nodes as the provider sees them, and the cluster as its brokers do.
+    async fn observe(&self, cluster: &Stored) -> Result<Observed, provision::Error> {
+        let nodes = self.provider.observe(cluster).await?;
+        let mut peers = self.provider.peers(cluster).await?;
+        peers.retain(|id, _| nodes.get(id).is_some_and(|node| node.ready));
+        if peers.is_empty() || cluster.deletion_requested_at.is_some() {
+            return Ok(Observed { nodes, view: None });
+        }
+        let view = super::cluster::look(&peers).await;
+        if let Err(why) = &view {
+            tracing::debug!(cluster = cluster.name, why, "the brokers do not say how they are");
+        }
+        Ok(Observed { nodes, view: view.ok() })
+    }
+
+    /// Does one thing: to a node through the provider, to the cluster as a whole through its brokers.
+    async fn apply(&self, cluster: &Stored, action: Action) -> Result<(), provision::Error> {
+        match action {
+            Action::AddVoter(node) => {
+                super::cluster::add_voter(cluster.id, &self.provider.peers(cluster).await?, node).await
+            }
+            Action::AwaitSpare(node) => {
+                super::cluster::await_spare(&self.provider.peers(cluster).await?, node).await
+            }
+            Action::AwaitInSync(node) => {
+                super::cluster::await_in_sync(&self.provider.peers(cluster).await?, node).await
+            }
+            _ => self.provider.apply(cluster, action).await,
+        }
     }
 
     /// Tells what is about to be done, before it is done.
@@ -212,7 +252,7 @@ impl<P: Provider> Reconciler<P> {
             unfinished: &kinds(&unfinished),
             converged: false,
             bootstrap_servers: bootstrap,
-            failure: None,
+            setback: None,
         };
         write_status(db, cluster, observed, progress::status(cluster, &findings, now)).await?;
         commit(transaction).await
@@ -254,7 +294,7 @@ impl<P: Provider> Reconciler<P> {
             unfinished: &[],
             converged: true,
             bootstrap_servers: bootstrap,
-            failure: None,
+            setback: None,
         };
         write_status(db, cluster, observed, progress::status(cluster, &findings, now)).await?;
         commit(transaction).await
@@ -273,15 +313,18 @@ impl<P: Provider> Reconciler<P> {
         if matches!(source, provision::Error::Store(_)) {
             return Ok(());
         }
-        let give_up = matches!(source, provision::Error::Permanent(_)) || lease.failures + 1 >= FAILURES_MAX;
+        let waits = matches!(source, provision::Error::Waiting(_));
+        let give_up = matches!(source, provision::Error::Permanent(_))
+            || (!waits && lease.failures + 1 >= FAILURES_MAX);
         let why = error.to_string();
+        let setback = if waits { Setback::Waits(&why) } else { Setback::Failed(&why) };
         let bootstrap = self.provider.bootstrap_servers(cluster).await?;
         let now = clock::now();
         let mut transaction = self.hold(lease).await?;
         let db = &mut *transaction;
         let mut unfinished = operations::unfinished(db, cluster.id).await?;
         if let Some(current) = unfinished.first_mut() {
-            progress::fail(&mut current.operation, &why, give_up, now);
+            progress::set_back(&mut current.operation, setback, give_up, now);
             operations::save(db, &current.operation).await?;
             if give_up {
                 let kind = current.operation.kind.as_str();
@@ -300,7 +343,7 @@ impl<P: Provider> Reconciler<P> {
             unfinished: &kinds(&unfinished),
             converged: false,
             bootstrap_servers: bootstrap,
-            failure: Some(&why),
+            setback: Some(setback),
         };
         write_status(db, cluster, observed, progress::status(cluster, &findings, now)).await?;
         commit(transaction).await
@@ -350,14 +393,32 @@ async fn write_status(
     observed: &Observed,
     status: Status,
 ) -> Result<(), store::Error> {
-    for (id, node) in observed {
-        store::nodes::set_ready(db, cluster.id, *id, node.ready).await?;
+    for (id, node) in &observed.nodes {
+        let sighting = sighting(*id, node, observed.view.as_ref());
+        store::nodes::set_sighting(db, cluster.id, *id, node.ready, sighting).await?;
     }
     if status != cluster.status {
         store::clusters::write_status(db, cluster.id, &status).await?;
         cluster.status = status;
     }
     Ok(())
+}
+
+/// What is shown of a node.
+fn sighting(id: i32, node: &Node, view: Option<&View>) -> Sighting {
+    let membership = match node.broker {
+        Process::Stopped => Membership::Stopped,
+        _ if node.ready => Membership::Running,
+        _ => Membership::Fenced,
+    };
+    let share = |count: fn(&Share) -> u32| view.map(|view| view.shares.get(&id).map_or(0, count));
+    Sighting {
+        membership,
+        is_controller: view.map(|view| view.controller == Some(id)),
+        is_voter: view.and_then(|view| Some(view.quorum.as_ref()?.voters.contains(&id))),
+        leaders: share(|share| share.leaders),
+        replicas: share(|share| share.replicas),
+    }
 }
 
 /// Between half of it and all of it, so that control planes do not march in step.

@@ -41,6 +41,8 @@ impl From<Stored> for Cluster {
             project: stored.project,
             brokers: stored.spec.brokers,
             engine: stored.spec.engine,
+            replication_factor: stored.spec.replication_factor,
+            min_insync_replicas: stored.spec.min_insync_replicas,
             deletion_protection: stored.spec.deletion_protection,
             config: stored.spec.config,
             labels: stored.spec.labels,

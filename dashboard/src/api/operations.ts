@@ -68,7 +68,7 @@ export function useLiveOperation(id: string) {
 
   useEffect(() => {
     if (!finished) return;
-    for (const key of ["clusters", "cluster", "operations", "events"]) {
+    for (const key of ["clusters", "cluster", "brokers", "operations", "events"]) {
       void queries.invalidateQueries({ queryKey: [key] });
     }
   }, [finished, queries]);

@@ -9,6 +9,7 @@ export type UpdateCluster = Schemas["UpdateCluster"];
 export type Operation = Schemas["Operation"];
 export type OperationStep = Schemas["OperationStep"];
 export type Broker = Schemas["Broker"];
+export type PartitionHealth = Schemas["PartitionHealth"];
 export type Topic = Schemas["Topic"];
 export type CreateTopic = Schemas["CreateTopic"];
 export type ServiceEvent = Schemas["Event"];

@@ -1,15 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { brokersQuery } from "../api/brokers";
 import type { Broker } from "../api/types";
+import { useCluster } from "../api/use-cluster";
 import { formatAge, formatByteRate, formatBytes, formatCountRate, formatInteger, formatPercent, NOT_KNOWN } from "../lib/format";
+import { Button } from "../ui/button";
 import { columnsOf, DataTable } from "../ui/data-table";
 import { Empty } from "../ui/notice";
 import { Panel } from "../ui/panel";
 import { QueryView } from "../ui/query-view";
 import { Status } from "../ui/status";
 import { useNow } from "../ui/time";
+import { ScaleCluster } from "./scale-cluster";
 
 const route = getRouteApi("/shell/clusters/$cluster/brokers");
 /** A broker as it was told, and when: its report grows older here, too, while the service cannot be asked. */
@@ -47,6 +50,11 @@ function trouble(broker: Broker): string | null {
   return parts.length > 0 ? parts.join(", ") : null;
 }
 
+/** Its part in the metadata quorum. */
+function role(broker: Broker): string {
+  return broker.is_controller ? "controller" : broker.is_voter ? "voter" : "";
+}
+
 const COLUMNS = column.columns([
   column.accessor("id", {
     header: "Broker",
@@ -58,6 +66,15 @@ const COLUMNS = column.columns([
             {broker.host}:{broker.port}
           </code>
         )}
+      </>
+    ),
+  }),
+  column.accessor("membership", {
+    header: "Member",
+    cell: ({ row: { original: broker } }) => (
+      <>
+        {broker.membership ? <Status state={broker.membership} /> : <span className="text-ink-3">{NOT_KNOWN}</span>}
+        {role(broker) && <span className="block whitespace-nowrap text-xs text-ink-3">{role(broker)}</span>}
       </>
     ),
   }),
@@ -86,7 +103,7 @@ const COLUMNS = column.columns([
   }),
   column.accessor("messages_in_per_second", {
     header: "Messages in",
-    meta: { numeric: true, hideBelow: "lg" },
+    meta: { numeric: true, hideBelow: "2xl" },
     cell: ({ row }) => <Figure broker={row.original}>{formatCountRate(row.original.messages_in_per_second)}</Figure>,
   }),
   column.accessor("partitions", {
@@ -122,12 +139,25 @@ const COLUMNS = column.columns([
 ]);
 
 export function ClusterBrokers() {
-  const query = useQuery(brokersQuery(route.useParams().cluster));
+  const cluster = useCluster(route.useParams().cluster);
+  const [scaling, setScaling] = useState(false);
+  const query = useQuery(brokersQuery(cluster.name));
   const { data, dataUpdatedAt } = query;
   const rows = useMemo(() => data?.items.map((broker) => ({ ...broker, toldAtMs: dataUpdatedAt })), [data, dataUpdatedAt]);
   const silent = query.data?.items.filter((broker) => broker.state === "unknown") ?? [];
   return (
-    <Panel flush title="Brokers" note="as their agents reported">
+    <Panel
+      flush
+      title="Brokers"
+      note="figures as their agents reported"
+      actions={
+        <Button icon="plus" disabled={cluster.status.state === "deleting"} onClick={() => setScaling(true)}>
+          Scale
+        </Button>
+      }
+    >
+      {/* Made anew for each number of brokers, so that it proposes the next. */}
+      <ScaleCluster key={cluster.brokers} cluster={cluster} open={scaling} onOpenChange={setScaling} />
       {silent.length > 0 && (
         <p role="status" className="border-b border-line bg-raised px-4 py-2 text-ink-2">
           {silent.length === 1 ? `Broker ${silent[0]?.id} has` : `${silent.length} brokers have`} stopped reporting. That says nothing about

@@ -2,6 +2,8 @@ import * as Tabs from "@radix-ui/react-tabs";
 import { getRouteApi } from "@tanstack/react-router";
 import { useCluster } from "../api/use-cluster";
 import type { Cluster } from "../api/types";
+import { formatInteger } from "../lib/format";
+import { partitionTrouble } from "../lib/replication";
 import { clientSnippets } from "../lib/snippets";
 import { CopyButton, CopyLine } from "../ui/copy";
 import { Icon } from "../ui/icons";
@@ -31,6 +33,7 @@ export function ClusterOverview() {
       </div>
       <div className="min-w-0 space-y-5">
         <Summary cluster={cluster} />
+        <Partitions cluster={cluster} />
         <Panel title="Configuration" note="what differs from Kafka’s defaults">
           <Pairs pairs={cluster.config} none="Nothing: all of Kafka’s defaults." />
         </Panel>
@@ -48,6 +51,9 @@ function Summary({ cluster }: { cluster: Cluster }) {
           <span className="num">
             {cluster.status.brokers_ready} / {cluster.brokers}
           </span>
+        </Fact>
+        <Fact name="Controller">
+          <span className="num">{cluster.status.controller_id ?? "–"}</span>
         </Fact>
         <Fact name="Engine">
           {cluster.engine.kind} <span className="num">{cluster.engine.version}</span>
@@ -76,6 +82,43 @@ function Summary({ cluster }: { cluster: Cluster }) {
       )}
     </Panel>
   );
+}
+
+function Partitions({ cluster }: { cluster: Cluster }) {
+  const health = cluster.status.partitions;
+  if (!health) {
+    return (
+      <Panel title="Partitions">
+        <p className="text-ink-3">No broker says how its partitions are.</p>
+      </Panel>
+    );
+  }
+  const trouble = partitionTrouble(health);
+  return (
+    <Panel title="Partitions">
+      <Facts>
+        <Fact name="All">
+          <span className="num">{formatInteger(health.total)}</span>
+        </Fact>
+        <Fact name="Under-replicated">
+          <Count of={health.under_replicated} />
+        </Fact>
+        <Fact name="Under min ISR">
+          <Count of={health.under_min_isr} />
+        </Fact>
+        <Fact name="Offline">
+          <Count of={health.offline} />
+        </Fact>
+      </Facts>
+      <p role="status" className={`mt-4 border-t border-line pt-3 ${trouble.length > 0 ? "text-warn" : "text-ink-2"}`}>
+        {trouble.length > 0 ? `${trouble.join("; ")}.` : "Every replica is in sync."}
+      </p>
+    </Panel>
+  );
+}
+
+function Count({ of: count }: { of: number | null | undefined }) {
+  return <span className={`num ${count ? "font-medium text-warn" : ""}`}>{formatInteger(count)}</span>;
 }
 
 function Conditions({ cluster }: { cluster: Cluster }) {

@@ -1,9 +1,12 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
+import { capabilitiesQuery } from "../api/capabilities";
 import { useCreateCluster, useValidateCluster } from "../api/clusters";
 import { useIdempotencyKey } from "../api/idempotency";
 import { ApiProblem, errorsByField } from "../api/problem";
 import type { CreateCluster as Body } from "../api/types";
+import { whatCanFail } from "../lib/replication";
 import { useTitle } from "../lib/title";
 import { Button } from "../ui/button";
 import { ConfigRows, configOf, type ConfigRow } from "../ui/config-rows";
@@ -34,6 +37,7 @@ export function CreateCluster() {
   const create = useCreateCluster();
   const validate = useValidateCluster();
   const idempotencyKey = useIdempotencyKey();
+  const most = useQuery(capabilitiesQuery()).data?.engines[0]?.max_brokers_per_cluster;
 
   const problem = [create.error, validate.error].find((error) => error instanceof ApiProblem) ?? null;
   const errors = errorsByField(problem, (path) => FIELDS.includes(path) || config.some((row) => path === `config.${row.key.trim()}`));
@@ -88,18 +92,18 @@ export function CreateCluster() {
               error={errors.fields.get("name")}
               hint="Lower-case letters, digits and hyphens; it starts with a letter. It cannot be changed later."
             />
-            <div className="max-w-40">
-              <TextField
-                label="Brokers"
-                type="number"
-                inputMode="numeric"
-                min={1}
-                step={1}
-                value={brokers}
-                onChange={(event) => edit(setBrokers)(event.target.value)}
-                error={errors.fields.get("brokers")}
-              />
-            </div>
+            <TextField
+              label="Brokers"
+              type="number"
+              inputMode="numeric"
+              min={1}
+              max={most}
+              step={1}
+              value={brokers}
+              onChange={(event) => edit(setBrokers)(event.target.value)}
+              error={errors.fields.get("brokers")}
+              hint={whatCanFail(Number(brokers))}
+            />
             <SwitchField
               label="Deletion protection"
               checked={isProtected}

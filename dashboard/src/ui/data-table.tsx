@@ -29,7 +29,7 @@ declare module "@tanstack/react-table" {
     /** Figures stand right, so that their digits line up. */
     numeric?: boolean;
     /** Left out where there is no room for it. */
-    hideBelow?: "sm" | "md" | "lg";
+    hideBelow?: "sm" | "md" | "lg" | "2xl";
   }
 }
 
@@ -39,7 +39,7 @@ export function columnsOf<T extends RowData>() {
   return createColumnHelper<Features, T>();
 }
 
-const HIDE = { sm: "max-sm:hidden", md: "max-md:hidden", lg: "max-lg:hidden" } as const;
+const HIDE = { sm: "max-sm:hidden", md: "max-md:hidden", lg: "max-lg:hidden", "2xl": "max-2xl:hidden" } as const;
 
 function cellClass(meta: { numeric?: boolean; hideBelow?: keyof typeof HIDE } | undefined): string {
   return `${meta?.numeric ? "text-right" : "text-left"} ${meta?.hideBelow ? HIDE[meta.hideBelow] : ""}`;

@@ -14,10 +14,12 @@ const TONES: Record<string, Tone> = {
   updating: "busy",
   deleting: "busy",
   starting: "busy",
+  fenced: "warn",
   degraded: "warn",
   warning: "warn",
   unhealthy: "bad",
   failed: "bad",
+  stopped: "bad",
   error: "bad",
   unknown: "unknown",
 };

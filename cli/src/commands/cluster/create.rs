@@ -16,6 +16,7 @@ use crate::runtime::one_thread;
 #[command(after_help = "Examples:
   headrace cluster create orders --wait
   headrace cluster create orders --brokers 3 --config log.retention.hours=24 --deletion-protection
+  headrace cluster create orders --brokers 5 --replication-factor 3 --min-insync-replicas 2
   headrace cluster create orders --validate-only -o json")]
 pub(crate) struct Create {
     /// Name of the cluster: lower-case letters, digits and hyphens
@@ -23,6 +24,12 @@ pub(crate) struct Create {
     /// How many brokers
     #[arg(long, value_name = "N", default_value_t = 1)]
     brokers: u32,
+    /// Replicas of a topic that does not say how many [default: 3, or one on each broker where there are fewer]
+    #[arg(long, value_name = "N")]
+    replication_factor: Option<u32>,
+    /// In-sync replicas that a write with acks=all needs [default: 2 of 3 replicas, else 1]
+    #[arg(long, value_name = "N")]
+    min_insync_replicas: Option<u32>,
     /// Configuration by Kafka's own names; repeat for more
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     config: Vec<(String, String)>,
@@ -67,6 +74,12 @@ impl Create {
         });
         if let Some(project) = &self.project {
             body["project"] = json!(project);
+        }
+        if let Some(replicas) = self.replication_factor {
+            body["replication_factor"] = json!(replicas);
+        }
+        if let Some(replicas) = self.min_insync_replicas {
+            body["min_insync_replicas"] = json!(replicas);
         }
         let key = self.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let headers = [("idempotency-key", key)];

@@ -2,8 +2,10 @@
 
 mod create;
 mod delete;
+mod describe;
 mod get;
 mod list;
+mod scale;
 mod update;
 mod wait;
 
@@ -21,8 +23,10 @@ pub(crate) enum Command {
     Create(create::Create),
     List(list::List),
     Get(get::Get),
+    Describe(describe::Describe),
     Wait(wait::Wait),
     Update(update::Update),
+    Scale(scale::Scale),
     Delete(delete::Delete),
 }
 
@@ -32,8 +36,10 @@ impl Command {
             Self::Create(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Get(command) => command.run(),
+            Self::Describe(command) => command.run(),
             Self::Wait(command) => command.run(),
             Self::Update(command) => command.run(),
+            Self::Scale(command) => command.run(),
             Self::Delete(command) => command.run(),
         }
     }
@@ -50,6 +56,8 @@ fn details(cluster: &Value) -> Table {
         ("bootstrap servers", "/status/bootstrap_servers"),
         ("brokers", "/brokers"),
         ("brokers ready", "/status/brokers_ready"),
+        ("replication factor", "/replication_factor"),
+        ("min in-sync replicas", "/min_insync_replicas"),
         ("engine", "/engine/kind"),
         ("engine version", "/engine/version"),
         ("deletion protection", "/deletion_protection"),

@@ -23,6 +23,12 @@ pub(crate) struct Update {
     /// How many brokers
     #[arg(long, value_name = "N")]
     brokers: Option<u32>,
+    /// Replicas of a topic that does not say how many
+    #[arg(long, value_name = "N")]
+    replication_factor: Option<u32>,
+    /// In-sync replicas that a write with acks=all needs
+    #[arg(long, value_name = "N")]
+    min_insync_replicas: Option<u32>,
     /// Set configuration by Kafka's own names; what is not named stays
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     config: Vec<(String, String)>,
@@ -83,6 +89,12 @@ impl Update {
         let mut body = json!({});
         if let Some(brokers) = self.brokers {
             body["brokers"] = json!(brokers);
+        }
+        if let Some(replicas) = self.replication_factor {
+            body["replication_factor"] = json!(replicas);
+        }
+        if let Some(replicas) = self.min_insync_replicas {
+            body["min_insync_replicas"] = json!(replicas);
         }
         if let Some(protection) = self.deletion_protection {
             body["deletion_protection"] = json!(protection);

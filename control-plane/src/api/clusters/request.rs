@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::size;
 use crate::api::fields::Fields;
 use crate::domain::cluster::{Engine, Spec, Update};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::{engine, name};
+use crate::provision::Room;
 
 /// More brokers than this are a slip of the finger, whatever the engine can do.
 const BROKERS_MAX: i64 = 1_000;
@@ -38,27 +40,40 @@ pub(super) struct New {
 }
 
 /// Reads the body of a create.
-pub(super) fn read_create(mut fields: Fields) -> Result<New, Problem> {
+pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Problem> {
     fields.require("name");
     let name = fields.text("name", name::is_resource_name, name::RESOURCE_NAME_RULE);
     let project = fields.text("project", |_| true, "");
-    let brokers = fields.integer("brokers", 1..=BROKERS_MAX).and_then(|count| u32::try_from(count).ok());
+    let brokers = read_count(&mut fields, "brokers");
+    let replication_factor = read_count(&mut fields, "replication_factor");
+    let min_insync_replicas = read_count(&mut fields, "min_insync_replicas");
     let engine = read_engine(&mut fields);
     let deletion_protection = fields.boolean("deletion_protection").unwrap_or(false);
     let config = read_config(&mut fields).unwrap_or_default();
     let labels = read_labels(&mut fields).unwrap_or_default();
-    if let Some(error) = too_many_brokers(&engine, brokers) {
+    let spec = Spec {
+        brokers: brokers.unwrap_or(1),
+        engine,
+        replication_factor,
+        min_insync_replicas,
+        deletion_protection,
+        config,
+        labels,
+    };
+    let update = Update { brokers, replication_factor, min_insync_replicas, ..Update::default() };
+    for error in size::check(&spec, &update, room) {
         fields.error(&error.field, &error.code, error.message);
     }
     fields.finish()?;
-    let spec = Spec { brokers: brokers.unwrap_or(1), engine, deletion_protection, config, labels };
     Ok(New { name: name.unwrap_or_default(), project, spec })
 }
 
 /// Reads the body of an update.
 pub(super) fn read_update(mut fields: Fields) -> Result<Update, Problem> {
     let update = Update {
-        brokers: fields.integer("brokers", 1..=BROKERS_MAX).and_then(|count| u32::try_from(count).ok()),
+        brokers: read_count(&mut fields, "brokers"),
+        replication_factor: read_count(&mut fields, "replication_factor"),
+        min_insync_replicas: read_count(&mut fields, "min_insync_replicas"),
         config: read_config(&mut fields),
         labels: read_labels(&mut fields),
         deletion_protection: fields.boolean("deletion_protection"),
@@ -67,37 +82,25 @@ pub(super) fn read_update(mut fields: Fields) -> Result<Update, Problem> {
     Ok(update)
 }
 
-/// Refuses more brokers than the engine can have.
-pub(super) fn check_brokers(engine: &Engine, brokers: Option<u32>) -> Result<(), Problem> {
-    match too_many_brokers(engine, brokers) {
-        Some(error) => Err(Problem::invalid(vec![error])),
-        None => Ok(()),
-    }
+fn read_count(fields: &mut Fields, name: &str) -> Option<u32> {
+    fields.integer(name, 1..=BROKERS_MAX).and_then(|count| u32::try_from(count).ok())
 }
 
-/// Changes what an update names.
-pub(super) fn apply(spec: &mut Spec, update: Update) {
-    let Update { brokers, config, labels, deletion_protection } = update;
-    spec.brokers = brokers.unwrap_or(spec.brokers);
-    spec.deletion_protection = deletion_protection.unwrap_or(spec.deletion_protection);
-    if let Some(config) = config {
-        spec.config = config;
+/// Changes what an update names, unless that cannot be.
+pub(super) fn apply(spec: &mut Spec, update: &Update, room: &Room) -> Result<(), Problem> {
+    let mut errors: Vec<FieldError> = size::scales_in(spec, update).into_iter().collect();
+    spec.brokers = update.brokers.unwrap_or(spec.brokers);
+    spec.replication_factor = update.replication_factor.or(spec.replication_factor);
+    spec.min_insync_replicas = update.min_insync_replicas.or(spec.min_insync_replicas);
+    spec.deletion_protection = update.deletion_protection.unwrap_or(spec.deletion_protection);
+    if let Some(config) = &update.config {
+        spec.config.clone_from(config);
     }
-    if let Some(labels) = labels {
-        spec.labels = labels;
+    if let Some(labels) = &update.labels {
+        spec.labels.clone_from(labels);
     }
-}
-
-fn too_many_brokers(engine: &Engine, brokers: Option<u32>) -> Option<FieldError> {
-    let most = engine::find(&engine.kind)?.brokers_max;
-    if brokers? <= most {
-        return None;
-    }
-    let message = format!(
-        "must be at most {most}: clusters of {} {} have no more brokers yet",
-        engine.kind, engine.version
-    );
-    Some(FieldError::new("brokers", "out_of_range", message))
+    errors.extend(size::check(spec, update, room));
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
 fn read_engine(fields: &mut Fields) -> Engine {

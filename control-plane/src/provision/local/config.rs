@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::domain::cluster::kafka_id;
+use crate::domain::replication;
+use crate::provision::INTERNAL_LISTENER;
 use crate::store::clusters::Stored;
 use crate::store::nodes::Node;
 
@@ -21,8 +24,6 @@ pub(super) const AGENT_FILE: &str = "agent.json";
 pub(super) const AGENT_KEY_FILE: &str = "agent-key";
 /// The broker's data.
 pub(super) const DATA_DIR: &str = "data";
-/// Replicas of internal topics, where there are as many brokers (Kafka's default).
-const INTERNAL_REPLICAS_MAX: u32 = 3;
 
 /// Where a node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,20 +66,26 @@ pub(super) fn hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// A broker's configuration: what the service decides, and what the user set.
-pub(super) fn broker(cluster: &Stored, node: i32, addresses: &Addresses, dir: &Path) -> String {
-    let listeners = format!("PLAINTEXT://{},INTERNAL://{}", addresses.client(), addresses.internal());
-    let internal_replicas = cluster.spec.brokers.clamp(1, INTERNAL_REPLICAS_MAX).to_string();
-    let mut properties: BTreeMap<&str, String> = BTreeMap::new();
-    properties.insert("offsets.topic.replication.factor", internal_replicas);
+/// A broker's configuration: what the service decides, and what the user set. `joining` is how it comes to its cluster.
+pub(super) fn broker(
+    cluster: &Stored,
+    node: i32,
+    addresses: &Addresses,
+    joining: &str,
+    dir: &Path,
+) -> String {
+    let listeners =
+        format!("PLAINTEXT://{},{INTERNAL_LISTENER}://{}", addresses.client(), addresses.internal());
+    let security = format!("PLAINTEXT:PLAINTEXT,{INTERNAL_LISTENER}:PLAINTEXT");
+    let mut properties: BTreeMap<&str, String> = replication::properties(&cluster.spec);
     properties.extend(cluster.spec.config.iter().map(|(key, value)| (key.as_str(), value.clone())));
     properties.insert("node.id", node.to_string());
-    // Kafka writes cluster ids as the URL-safe base64 of a UUID.
-    properties.insert("cluster.id", URL_SAFE_NO_PAD.encode(cluster.id.as_bytes()));
+    properties.insert("cluster.id", kafka_id(cluster.id));
+    properties.extend(joining.split_once('=').map(|(key, value)| (key, value.to_owned())));
     properties.insert("listeners", listeners.clone());
     properties.insert("advertised.listeners", listeners);
-    properties.insert("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT".to_owned());
-    properties.insert("inter.broker.listener.name", "INTERNAL".to_owned());
+    properties.insert("listener.security.protocol.map", security);
+    properties.insert("inter.broker.listener.name", INTERNAL_LISTENER.to_owned());
     properties.insert("log.dirs", dir.join(DATA_DIR).display().to_string());
     properties.insert("headrace.admin.listener", addresses.admin());
     let header = "# Written by the control plane, which writes it again: change the cluster instead.\n";

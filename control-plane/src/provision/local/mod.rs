@@ -7,11 +7,12 @@
 mod check;
 mod config;
 mod files;
+mod joining;
+mod observe;
 mod process;
 mod stop;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
@@ -19,15 +20,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use headrace_client::Client;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::config::Addresses;
+use self::observe::PROBE_TIMEOUT;
 use self::process::{Supervised, unblock};
-use super::{ConfigCheck, ConfigProblem, Error, Provider};
+use super::{ConfigCheck, ConfigProblem, Error, Peer, Peers, Provider, Room};
 use crate::domain::api_key::Token;
-use crate::reconcile::plan::{Action, Node, Observed, Process};
+use crate::reconcile::plan::{Action, Nodes};
 use crate::store::clusters::Stored;
 use crate::store::{self, Store};
 
@@ -40,14 +42,14 @@ const HOST: &str = "127.0.0.1";
 const READY_WAIT: Duration = Duration::from_secs(45);
 /// How often it is asked meanwhile.
 const READY_POLL: Duration = Duration::from_millis(150);
-/// One question to a broker, at most.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A broker may take this long to hand over and sync before it is killed.
 const BROKER_GRACE: Duration = Duration::from_secs(30);
 /// The agent has only a last report to send.
 const AGENT_GRACE: Duration = Duration::from_secs(5);
 /// Configurations that are checked at the same time.
 const CHECKS_MAX: usize = 4;
+/// Nodes of a cluster that are looked at at the same time.
+const LOOKS_MAX: usize = 16;
 /// What a node needs ports for.
 const PURPOSES: [&str; 3] = ["client", "internal", "admin"];
 
@@ -103,20 +105,29 @@ impl Local {
         Supervised { command: "agent", config: config::AGENT_FILE, ..self.broker(cluster, node) }
     }
 
-    async fn addresses(&self, cluster: Uuid, node: i32) -> Result<Option<Addresses>, Error> {
+    async fn node(&self, cluster: Uuid, node: i32) -> Result<Option<store::nodes::Node>, Error> {
         let mut db = self.store.connection().await?;
         let nodes = store::nodes::list(&mut db, cluster).await?;
-        Ok(nodes.iter().find(|known| known.node_id == node).and_then(Addresses::of))
+        Ok(nodes.into_iter().find(|known| known.node_id == node))
     }
 
     /// The addresses, which an earlier action reserved.
     async fn reserved(&self, cluster: Uuid, node: i32) -> Result<Addresses, Error> {
         let missing = || Error::NotYet(format!("broker {node} has no addresses yet"));
-        self.addresses(cluster, node).await?.ok_or_else(missing)
+        self.node(cluster, node).await?.as_ref().and_then(Addresses::of).ok_or_else(missing)
     }
 
-    fn broker_config(&self, cluster: &Stored, node: i32, addresses: &Addresses) -> String {
-        config::broker(cluster, node, addresses, &self.node_dir(cluster.id, node))
+    /// A broker's configuration, once it is decided where it listens and how it comes to its cluster.
+    fn broker_config(&self, cluster: &Stored, node: &store::nodes::Node) -> Option<String> {
+        let (addresses, joining) = (Addresses::of(node)?, node.joining.as_deref()?);
+        let dir = self.node_dir(cluster.id, node.node_id);
+        Some(config::broker(cluster, node.node_id, &addresses, joining, &dir))
+    }
+
+    async fn decided_config(&self, cluster: &Stored, node: i32) -> Result<String, Error> {
+        let known = self.node(cluster.id, node).await?;
+        let missing = || Error::NotYet(format!("the configuration of broker {node} is not decided yet"));
+        known.and_then(|known| self.broker_config(cluster, &known)).ok_or_else(missing)
     }
 
     async fn urls(&self) -> Result<Vec<String>, Error> {
@@ -126,53 +137,6 @@ impl Local {
             urls.push(self.options.url.clone());
         }
         Ok(urls)
-    }
-
-    async fn observe_node(&self, cluster: &Stored, node: i32, urls: &[String]) -> Result<Node, Error> {
-        let dir = self.node_dir(cluster.id, node);
-        let addresses = self.addresses(cluster.id, node).await?;
-        let expected = addresses.as_ref().map(|addresses| self.broker_config(cluster, node, addresses));
-        let agent_base = addresses.as_ref().map(|addresses| config::agent(cluster.id, node, addresses, &[]));
-        let (broker, agent) = (self.broker(cluster.id, node), self.agent(cluster.id, node));
-        let urls = urls.to_vec();
-        let reserved = addresses.is_some();
-        let mut seen = unblock(move || {
-            let written = std::fs::read_to_string(dir.join(config::BROKER_FILE)).ok();
-            let prepared = written.is_some() && written == expected;
-            let agent_reports_here = config::agent_urls(&dir).iter().any(|url| urls.contains(url));
-            let agent = match observe_process(&agent, agent_base.as_deref())? {
-                Process::Current if !agent_reports_here => Process::Outdated,
-                other => other,
-            };
-            let broker = observe_process(&broker, expected.as_deref())?;
-            Ok(Node { reserved, prepared, broker, ready: false, agent, data: dir.exists() })
-        })
-        .await
-        .map_err(Error::io(format!("looking at the processes of broker {node}")))?;
-        if let Some(addresses) = addresses.filter(|_| seen.broker != Process::Stopped) {
-            seen.ready = self.probe(node, &addresses).await.is_ok();
-        }
-        Ok(seen)
-    }
-
-    /// Asks a broker whether it serves: its admin port, and then Kafka's own protocol.
-    async fn probe(&self, node: i32, addresses: &Addresses) -> Result<(), String> {
-        let url = format!("http://{}/readyz", addresses.admin());
-        let answer = self.http.get(&url).send().await.map_err(|error| format!("{url}: {error}"))?;
-        if !answer.status().is_success() {
-            return Err(format!("{url} answers {}", answer.status()));
-        }
-        let internal = addresses.internal();
-        let asked = async {
-            let client = Client::connect(&[&internal], PROBE_TIMEOUT).await?;
-            client.describe_cluster().await
-        };
-        match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
-            Ok(Ok(described)) if described.brokers.iter().any(|broker| broker.broker_id == node) => Ok(()),
-            Ok(Ok(_)) => Err(format!("broker {node} is not registered in its cluster yet")),
-            Ok(Err(error)) => Err(format!("{internal} does not answer Kafka requests: {error}")),
-            Err(_) => Err(format!("{internal} does not answer Kafka requests in time")),
-        }
     }
 
     async fn reserve(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
@@ -207,8 +171,8 @@ impl Local {
     }
 
     async fn prepare(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        let addresses = self.reserved(cluster.id, node).await?;
-        let text = self.broker_config(cluster, node, &addresses);
+        self.decide_joining(cluster).await?;
+        let text = self.decided_config(cluster, node).await?;
         let dir = self.node_dir(cluster.id, node);
         let doing = format!("writing {}", dir.join(config::BROKER_FILE).display());
         unblock(move || {
@@ -219,9 +183,21 @@ impl Local {
         .map_err(Error::io(doing))
     }
 
+    /// For all nodes at once, so that those which begin a cluster together are told the same.
+    async fn decide_joining(&self, cluster: &Stored) -> Result<(), Error> {
+        let mut db = self.store.begin().await?;
+        store::lock(&mut db, &format!("joining {}", cluster.id)).await?;
+        let nodes = store::nodes::list(&mut db, cluster.id).await?;
+        let missing = || Error::NotYet("the first brokers have no addresses yet".to_owned());
+        for (node, line) in joining::decide(&nodes, cluster.spec.brokers).ok_or_else(missing)? {
+            store::nodes::set_joining(&mut db, cluster.id, node, &line).await?;
+        }
+        db.commit().await.map_err(store::Error::from)?;
+        Ok(())
+    }
+
     async fn start_broker(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        let addresses = self.reserved(cluster.id, node).await?;
-        let hash = config::hash(&self.broker_config(cluster, node, &addresses));
+        let hash = config::hash(&self.decided_config(cluster, node).await?);
         let broker = self.broker(cluster.id, node);
         let doing = format!("starting {} broker", self.options.program.display());
         unblock(move || broker.start(&hash)).await.map_err(Error::io(doing))
@@ -232,9 +208,9 @@ impl Local {
         let broker = self.broker(cluster.id, node);
         let waiting = async {
             loop {
-                let why = match self.probe(node, &addresses).await {
+                let away = match self.probe(node, &addresses).await {
                     Ok(()) => return Ok(()),
-                    Err(why) => why,
+                    Err(away) => away,
                 };
                 let process = broker.clone();
                 let found =
@@ -245,7 +221,7 @@ impl Local {
                         "broker {node} ended by itself; its log ends with: {tail}"
                     )));
                 }
-                tracing::debug!(node, why, "not ready yet");
+                tracing::debug!(node, why = away.why(), "not ready yet");
                 tokio::time::sleep(READY_POLL).await;
             }
         };
@@ -320,18 +296,6 @@ fn nodes_on_disk(dir: &Path) -> io::Result<Vec<i32>> {
     Ok(entries.filter_map(|entry| node(entry.ok()?.file_name().to_str()?)).collect())
 }
 
-fn observe_process(process: &Supervised, expected: Option<&str>) -> io::Result<Process> {
-    let Some(mut running) = process.find()? else { return Ok(Process::Stopped) };
-    let expected = expected.map(config::hash);
-    if running.config_hash.is_none() {
-        // Only a control plane that died right after it started the process leaves one like this.
-        running.config_hash.clone_from(&expected);
-        let _lock = files::lock(&process.dir)?;
-        process.adopt(&running, expected.as_deref().unwrap_or_default())?;
-    }
-    Ok(if running.config_hash == expected { Process::Current } else { Process::Outdated })
-}
-
 impl ConfigCheck for Local {
     fn check_config<'a>(
         &'a self,
@@ -352,7 +316,19 @@ impl Provider for Local {
         "local"
     }
 
-    async fn observe(&self, cluster: &Stored) -> Result<Observed, Error> {
+    fn room(&self) -> Room {
+        let ports = &self.options.kafka_ports;
+        Room {
+            brokers_max: u32::try_from(ports.len() / PURPOSES.len()).unwrap_or(u32::MAX),
+            why: format!(
+                "the ports {} to {} are good for no more; start the service with a wider --kafka-ports",
+                ports.start(),
+                ports.end()
+            ),
+        }
+    }
+
+    async fn observe(&self, cluster: &Stored) -> Result<Nodes, Error> {
         let mut db = self.store.connection().await?;
         let known = store::nodes::list(&mut db, cluster.id).await?;
         drop(db);
@@ -360,13 +336,24 @@ impl Provider for Local {
         let on_disk =
             unblock(move || nodes_on_disk(&dir)).await.map_err(Error::io("reading the cluster's folder"))?;
         let urls = self.urls().await?;
-        let mut observed = Observed::new();
-        for node in known.iter().map(|node| node.node_id).chain(on_disk) {
-            if let Entry::Vacant(place) = observed.entry(node) {
-                place.insert(self.observe_node(cluster, node, &urls).await?);
-            }
-        }
-        Ok(observed)
+        let ids: BTreeSet<i32> = known.iter().map(|node| node.node_id).chain(on_disk).collect();
+        // Boxed: a stream over borrowing futures is too much for the compiler to see that it is `Send`.
+        let looks = ids.into_iter().map(|id| {
+            let (known, urls) = (known.iter().find(|node| node.node_id == id), &urls);
+            let look = async move { Ok((id, self.observe_node(cluster, id, known, urls).await?)) };
+            Box::pin(look) as BoxFuture<'_, Result<_, Error>>
+        });
+        stream::iter(looks.collect::<Vec<_>>()).buffered(LOOKS_MAX).try_collect().await
+    }
+
+    async fn peers(&self, cluster: &Stored) -> Result<Peers, Error> {
+        let mut db = self.store.connection().await?;
+        let nodes = store::nodes::list(&mut db, cluster.id).await?;
+        let peer = |node: store::nodes::Node| {
+            let port = u16::try_from(node.internal_port?).ok()?;
+            Some((node.node_id, Peer { host: node.host, port }))
+        };
+        Ok(nodes.into_iter().filter_map(peer).collect())
     }
 
     async fn apply(&self, cluster: &Stored, action: Action) -> Result<(), Error> {
@@ -380,6 +367,7 @@ impl Provider for Local {
             Action::StopBroker(node) => {
                 self.broker(cluster.id, node).stop(BROKER_GRACE).await.map_err(stopping(node))
             }
+            Action::EndBroker(node) => self.broker(cluster.id, node).end().await.map_err(stopping(node)),
             Action::StopAgent(node) => {
                 self.agent(cluster.id, node).stop(AGENT_GRACE).await.map_err(stopping(node))
             }
@@ -389,6 +377,10 @@ impl Provider for Local {
                 unblock(move || files::remove_dir(&dir)).await.map_err(Error::io(doing))
             }
             Action::Release(node) => self.release(cluster, node).await,
+            // What concerns the whole cluster is not a provider's to do: `reconcile::cluster` asks the brokers.
+            Action::AddVoter(_) | Action::AwaitSpare(_) | Action::AwaitInSync(_) => {
+                Err(Error::Permanent(format!("{action} is not done to a node")))
+            }
         }
     }
 

@@ -174,13 +174,16 @@ impl Supervised {
         send(&running, Signal::TERM)?;
         if !ended_within(&running, grace).await {
             tracing::warn!(pid = running.pid, command = self.command, "did not stop in time and is killed");
-            send(&running, Signal::KILL)?;
-            if !ended_within(&running, KILL_WAIT).await {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("process {} does not end", running.pid),
-                ));
-            }
+            kill(&running).await?;
+        }
+        self.forget()
+    }
+
+    /// Makes the process end, now.
+    pub(crate) async fn end(&self) -> io::Result<()> {
+        let this = self.clone();
+        if let Some(running) = unblock(move || this.find()).await? {
+            kill(&running).await?;
         }
         self.forget()
     }
@@ -235,6 +238,14 @@ fn send(running: &Running, signal: Signal) -> io::Result<()> {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+async fn kill(running: &Running) -> io::Result<()> {
+    send(running, Signal::KILL)?;
+    if ended_within(running, KILL_WAIT).await {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, format!("process {} does not end", running.pid)))
 }
 
 async fn ended_within(running: &Running, limit: Duration) -> bool {

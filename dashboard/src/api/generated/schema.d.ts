@@ -144,6 +144,9 @@ export interface paths {
         /**
          * Change a cluster
          * @description What is absent stays as it is; `config` and `labels` are replaced as a whole.
+         *
+         *     What changes the brokers' configuration restarts them one at a time: each only while every partition keeps
+         *     `min.insync.replicas` without it, and the next when its replicas are in sync again.
          */
         patch: operations["updateCluster"];
         trace?: never;
@@ -447,11 +450,16 @@ export interface components {
              * @description Kafka's node id.
              */
             id: number;
+            /** @description Whether it leads the metadata quorum; null when no broker says. */
+            is_controller?: boolean | null;
+            /** @description Whether it votes in the metadata quorum; null when the brokers do not say. */
+            is_voter?: boolean | null;
             /**
              * Format: int64
              * @description Partitions that this broker leads.
              */
             leaders?: number | null;
+            membership?: components["schemas"]["BrokerMembership"] | null;
             /**
              * Format: int64
              * @description Resident memory in bytes.
@@ -492,7 +500,7 @@ export interface components {
              * @description When the broker process started.
              */
             started_at?: string | null;
-            /** @description In one word. */
+            /** @description How it is, in one word, as its agent reports. */
             state: components["schemas"]["BrokerState"];
             /**
              * Format: int64
@@ -502,6 +510,11 @@ export interface components {
             /** @description The broker software's version. */
             version?: string | null;
         };
+        /**
+         * @description Whether a broker takes part in its cluster.
+         * @enum {string}
+         */
+        BrokerMembership: "running" | "fenced" | "stopped";
         /** @description A metric of one broker. */
         BrokerSeries: {
             /**
@@ -545,7 +558,7 @@ export interface components {
             /**
              * Format: int32
              * @description How many brokers were asked for.
-             * @example 1
+             * @example 3
              */
             brokers: number;
             /** @description Broker configuration by Kafka's property names. */
@@ -576,6 +589,12 @@ export interface components {
                 [key: string]: string;
             };
             /**
+             * Format: int32
+             * @description In-sync replicas that a write with `acks=all` needs, as asked for. Null: 2 where there are 3 replicas, else 1.
+             * @example 2
+             */
+            min_insync_replicas?: number | null;
+            /**
              * @description Unique in the service.
              * @example orders
              */
@@ -585,6 +604,12 @@ export interface components {
              * @example default
              */
             project: string;
+            /**
+             * Format: int32
+             * @description Replicas of a topic that does not say how many, as asked for. Null: by the number of brokers, at most 3.
+             * @example 3
+             */
+            replication_factor?: number | null;
             /** @description What was last seen of it. */
             status: components["schemas"]["ClusterStatus"];
             /**
@@ -613,10 +638,16 @@ export interface components {
             /** @description Why the state is what it is. */
             conditions: components["schemas"]["Condition"][];
             /**
+             * Format: int32
+             * @description The broker that leads the metadata quorum; null while no broker says.
+             */
+            controller_id?: number | null;
+            /**
              * Format: int64
              * @description The newest generation that is in effect.
              */
             observed_generation: number;
+            partitions?: components["schemas"]["PartitionHealth"] | null;
             /** @description In one word. */
             state: components["schemas"]["ClusterState"];
         };
@@ -652,8 +683,9 @@ export interface components {
         CreateCluster: {
             /**
              * Format: int32
-             * @description Number of brokers; default 1. `GET /v1/capabilities` says how many are possible.
-             * @example 1
+             * @description Number of brokers; default 1. `GET /v1/capabilities` says how many are possible. With three or more, any one of
+             *     them may fail without a record being lost or a client being refused.
+             * @example 3
              */
             brokers?: number | null;
             /**
@@ -671,12 +703,26 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
+             * Format: int32
+             * @description In-sync replicas that a write with `acks=all` needs (`min.insync.replicas`); at most the replication factor.
+             *     Default: 2 where the replication factor is 3 or more, else 1.
+             * @example 2
+             */
+            min_insync_replicas?: number | null;
+            /**
              * @description Lower-case letters, digits and hyphens; starts with a letter; at most 40 characters.
              * @example orders
              */
             name: string;
             /** @description The project that will own it; default `default`, or the key's own. */
             project?: string | null;
+            /**
+             * Format: int32
+             * @description Replicas of a topic that does not say how many (`default.replication.factor`); at most the number of brokers.
+             *     Default: 3, or one on each broker where there are fewer.
+             * @example 3
+             */
+            replication_factor?: number | null;
         };
         /** @description Which engine a new cluster is to have. */
         CreateEngine: {
@@ -877,7 +923,7 @@ export interface components {
          * @description What an operation does.
          * @enum {string}
          */
-        OperationKind: "cluster.create" | "cluster.update" | "cluster.delete";
+        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.delete";
         /**
          * @description How far an operation, or one of its steps, is.
          * @enum {string}
@@ -963,11 +1009,16 @@ export interface components {
                  * @description Kafka's node id.
                  */
                 id: number;
+                /** @description Whether it leads the metadata quorum; null when no broker says. */
+                is_controller?: boolean | null;
+                /** @description Whether it votes in the metadata quorum; null when the brokers do not say. */
+                is_voter?: boolean | null;
                 /**
                  * Format: int64
                  * @description Partitions that this broker leads.
                  */
                 leaders?: number | null;
+                membership?: components["schemas"]["BrokerMembership"] | null;
                 /**
                  * Format: int64
                  * @description Resident memory in bytes.
@@ -1008,7 +1059,7 @@ export interface components {
                  * @description When the broker process started.
                  */
                 started_at?: string | null;
-                /** @description In one word. */
+                /** @description How it is, in one word, as its agent reports. */
                 state: components["schemas"]["BrokerState"];
                 /**
                  * Format: int64
@@ -1028,7 +1079,7 @@ export interface components {
                 /**
                  * Format: int32
                  * @description How many brokers were asked for.
-                 * @example 1
+                 * @example 3
                  */
                 brokers: number;
                 /** @description Broker configuration by Kafka's property names. */
@@ -1059,6 +1110,12 @@ export interface components {
                     [key: string]: string;
                 };
                 /**
+                 * Format: int32
+                 * @description In-sync replicas that a write with `acks=all` needs, as asked for. Null: 2 where there are 3 replicas, else 1.
+                 * @example 2
+                 */
+                min_insync_replicas?: number | null;
+                /**
                  * @description Unique in the service.
                  * @example orders
                  */
@@ -1068,6 +1125,12 @@ export interface components {
                  * @example default
                  */
                 project: string;
+                /**
+                 * Format: int32
+                 * @description Replicas of a topic that does not say how many, as asked for. Null: by the number of brokers, at most 3.
+                 * @example 3
+                 */
+                replication_factor?: number | null;
                 /** @description What was last seen of it. */
                 status: components["schemas"]["ClusterStatus"];
                 /**
@@ -1229,6 +1292,30 @@ export interface components {
             }[];
             /** @description Ask with this for the next page; null on the last. */
             next_page_token?: string | null;
+        };
+        /** @description How many partitions of a cluster there are, and how many are not as they should be. */
+        PartitionHealth: {
+            /**
+             * Format: int32
+             * @description Without a leader: nobody can read or write.
+             */
+            offline: number;
+            /**
+             * Format: int32
+             * @description All of them, internal topics' too.
+             */
+            total: number;
+            /**
+             * Format: int32
+             * @description With fewer in-sync replicas than `min.insync.replicas`: a producer with `acks=all` is refused. Null when the
+             *     brokers do not say.
+             */
+            under_min_isr?: number | null;
+            /**
+             * Format: int32
+             * @description With fewer in-sync replicas than replicas.
+             */
+            under_replicated: number;
         };
         /** @description One partition's load. */
         PartitionLoad: {
@@ -1515,7 +1602,14 @@ export interface components {
         UpdateCluster: {
             /**
              * Format: int32
-             * @description Number of brokers.
+             * @description Number of brokers. More of them come up empty and take new partitions; what there is stays where it is. Fewer are
+             *     refused in this version, for their replicas would have to be moved first.
+             *
+             *     The defaults of `replication_factor` and `min_insync_replicas`, and the replicas of committed offsets, follow the
+             *     number of brokers up to three, so that a cluster which grows to three makes new topics safe. Growing a cluster of
+             *     one or two therefore changes its brokers' configuration: once the new brokers are in, the old ones are restarted
+             *     one at a time. From three brokers on nothing is restarted. Topics that exist keep their replicas either way, but a
+             *     topic that has no `min.insync.replicas` of its own follows the default; set the field to keep that as it is.
              */
             brokers?: number | null;
             /** @description Broker configuration by Kafka's property names. */
@@ -1528,6 +1622,16 @@ export interface components {
             labels?: {
                 [key: string]: string;
             } | null;
+            /**
+             * Format: int32
+             * @description In-sync replicas that a write with `acks=all` needs; at most the replication factor.
+             */
+            min_insync_replicas?: number | null;
+            /**
+             * Format: int32
+             * @description Replicas of a topic that does not say how many; at most the number of brokers. Topics that exist keep theirs.
+             */
+            replication_factor?: number | null;
         };
         /** @description Whose key this is. */
         WhoAmI: {

@@ -1,0 +1,113 @@
+//! How a broker that has no data yet comes to its cluster. Decided once for each node and kept in Postgres. Pure.
+//!
+//! The first brokers of a cluster begin a metadata quorum together and so must all be told the same voters. Those that
+//! come later join what is there.
+
+use crate::domain::replication;
+use crate::provision::local::config::Addresses;
+use crate::store::nodes::Node;
+
+/// Brokers that a new one is told of; it needs one that answers.
+const SERVERS_MAX: usize = 3;
+
+/// The lines of configuration for nodes of a cluster of `brokers` that have none, by id. `None` while a node that has to
+/// be named has no addresses.
+pub(super) fn decide(nodes: &[Node], brokers: u32) -> Option<Vec<(i32, String)>> {
+    let wanted = |node: &&Node| u32::try_from(node.node_id).is_ok_and(|id| (1..=brokers).contains(&id));
+    let undecided = nodes.iter().filter(wanted).filter(|node| node.joining.is_none());
+    let joined: Vec<&Node> = nodes.iter().filter(|node| node.joining.is_some()).collect();
+    let line = if joined.is_empty() { begin(nodes, brokers)? } else { join(&joined)? };
+    Some(undecided.map(|node| (node.node_id, line.clone())).collect())
+}
+
+/// A broker that is alone needs no line; voters are named for several.
+fn begin(nodes: &[Node], brokers: u32) -> Option<String> {
+    if brokers == 1 {
+        return Some(String::new());
+    }
+    let voters = i32::try_from(replication::voters(brokers)).ok()?;
+    let voter = |id| {
+        let node = nodes.iter().find(|node| node.node_id == id)?;
+        Some(format!("{id}@{}", Addresses::of(node)?.internal()))
+    };
+    let voters: Vec<String> = (1..=voters).map(voter).collect::<Option<_>>()?;
+    Some(format!("controller.quorum.voters={}", voters.join(",")))
+}
+
+fn join(joined: &[&Node]) -> Option<String> {
+    let servers: Vec<String> = joined
+        .iter()
+        .filter_map(|node| Addresses::of(node))
+        .map(|node| node.internal())
+        .take(SERVERS_MAX)
+        .collect();
+    (!servers.is_empty()).then(|| format!("controller.quorum.bootstrap.servers={}", servers.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Node, decide};
+
+    fn node(node_id: i32, joining: Option<&str>) -> Node {
+        let port = |purpose| Some(9_000 + node_id * 10 + purpose);
+        Node {
+            node_id,
+            host: "h".to_owned(),
+            joining: joining.map(ToOwned::to_owned),
+            sighting: None,
+            client_port: port(0),
+            internal_port: port(1),
+            admin_port: port(2),
+        }
+    }
+
+    #[test]
+    fn the_first_brokers_are_told_the_same_voters_and_later_ones_whom_to_join() {
+        let new = |id| node(id, None);
+        let three = "controller.quorum.voters=1@h:9011,2@h:9021,3@h:9031";
+        for (case, nodes, brokers, expected) in [
+            ("one alone", vec![new(1)], 1, vec![(1, "")]),
+            (
+                "two",
+                vec![new(1), new(2)],
+                2,
+                vec![(1, "controller.quorum.voters=1@h:9011"), (2, "controller.quorum.voters=1@h:9011")],
+            ),
+            (
+                "four",
+                vec![new(1), new(2), new(3), new(4)],
+                4,
+                vec![(1, three), (2, three), (3, three), (4, three)],
+            ),
+            (
+                "one that began alone grows",
+                vec![node(1, Some("")), new(2), new(3)],
+                3,
+                vec![
+                    (2, "controller.quorum.bootstrap.servers=h:9011"),
+                    (3, "controller.quorum.bootstrap.servers=h:9011"),
+                ],
+            ),
+            (
+                "what was decided stays, and a fifth is told of three",
+                vec![
+                    node(1, Some(three)),
+                    node(2, Some(three)),
+                    node(3, Some(three)),
+                    node(4, Some(three)),
+                    new(5),
+                ],
+                5,
+                vec![(5, "controller.quorum.bootstrap.servers=h:9011,h:9021,h:9031")],
+            ),
+            ("nothing to decide", vec![node(1, Some("")), new(2)], 1, vec![]),
+        ] {
+            let decided = decide(&nodes, brokers).expect(case);
+            let decided: Vec<(i32, &str)> = decided.iter().map(|(id, line)| (*id, line.as_str())).collect();
+            assert_eq!(decided, expected, "{case}");
+        }
+        let without = Node { internal_port: None, ..new(2) };
+        assert_eq!(decide(&[new(1), without, new(3)], 3), None, "a voter that has no address yet");
+        assert_eq!(decide(&[new(1), new(3)], 3), None);
+    }
+}

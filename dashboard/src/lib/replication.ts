@@ -1,0 +1,28 @@
+/** What the number of brokers means for what is kept on them, in words. Pure. */
+import type { PartitionHealth } from "../api/types";
+import { plural } from "./format";
+
+/** From this many brokers on the service keeps as many replicas of what is new. */
+const REPLICAS = 3;
+
+/** What a cluster of so many brokers can bear. */
+export function whatCanFail(brokers: number): string {
+  if (!Number.isInteger(brokers) || brokers < 1) return "How many brokers the cluster is to have.";
+  if (brokers === 1) return "One replica of everything: while the broker is away, so is the cluster.";
+  if (brokers < REPLICAS) return "Two replicas of new topics. The first broker alone decides: while it is away, nothing can be changed.";
+  return "Three replicas of new topics: any one broker may fail, and clients go on.";
+}
+
+/** Whether brokers that are there have to be restarted when more are added: their defaults follow the number up to three. */
+export function restartsToGrow(from: number, to: number): boolean {
+  return to > from && from < REPLICAS;
+}
+
+/** What is wrong with the partitions, worst first; empty when nothing is. */
+export function partitionTrouble(health: PartitionHealth): string[] {
+  return [
+    health.offline > 0 ? `${plural(health.offline, "partition")} without a leader` : "",
+    health.under_min_isr ? `${plural(health.under_min_isr, "partition")} below min.insync.replicas` : "",
+    health.under_replicated > 0 ? `${plural(health.under_replicated, "partition")} with replicas behind` : "",
+  ].filter(Boolean);
+}
