@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headrace_protocol::Str;
+use headrace_protocol::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
 use headrace_state::metadata::record::ConfigRecord;
 use headrace_state::metadata::{ConfigResource, Image, ResourceType, controller};
 
@@ -18,6 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often leaderless partitions are looked at, in looks.
 const ELECT_EVERY_LOOKS: u64 = 50;
 const MIN_ISR: &str = "min.insync.replicas";
+const MIN_ISR_FROM_FILE: &str = "headrace.min.insync.replicas.from.file";
+/// IncrementalAlterConfigs' number of "set".
+const SET: i8 = 0;
 /// Leaderships that are handed back at once.
 const REBALANCED_AT_ONCE_MAX: usize = 1_000;
 
@@ -75,27 +81,45 @@ async fn lead(broker: &Arc<Broker>) {
     }
 }
 
-/// Makes `min.insync.replicas` of this node's file the cluster's, unless it has one. Which replicas are eligible to lead is decided here, and
-/// when records are acknowledged by each leader: both must go by the same number, whatever stands in their files (KIP-966).
+/// Makes `min.insync.replicas` of this node's file the cluster's, unless somebody has set another by AlterConfigs. Which replicas are
+/// eligible to lead is decided here, and when records are acknowledged by each leader: both must go by the same number, whatever stands in
+/// their files at the moment (KIP-966). What was taken from a file is remembered beside it, so that a new file is noticed.
 async fn agree_on_min_isr(broker: &Arc<Broker>) {
-    let is_set = |image: &Image| {
+    let wanted = broker.config.min_insync_replicas.to_string();
+    let value = |image: &Image, name: &str| {
         let overrides = image.config_overrides(&ConfigResource::all_brokers());
-        overrides.is_some_and(|values| values.contains_key(MIN_ISR))
+        overrides.and_then(|values| values.get(name)).map(ToString::to_string)
     };
-    if is_set(&broker.image()) {
+    let is_due = move |image: &Image, wanted: &str| {
+        let (set, from_file) = (value(image, MIN_ISR), value(image, MIN_ISR_FROM_FILE));
+        set.is_none() || (set == from_file && set.as_deref() != Some(wanted))
+    };
+    if !is_due(&broker.image(), &wanted) {
         return;
     }
-    let value = broker.config.min_insync_replicas.to_string();
+    let context = broker.controller_context(0);
     let agreed = broker
         .metadata
         .run(move |image| {
-            let record = ConfigRecord {
-                resource_type: ResourceType::Broker.wire(),
-                resource_name: "".into(),
+            if !is_due(image, &wanted) {
+                return (Vec::new(), ());
+            }
+            let wanted = Some(Str::from(&wanted));
+            let set = AlterableConfig {
                 name: Str::from_static(MIN_ISR),
-                value: Some(value.into()),
+                config_operation: SET,
+                value: wanted.clone(),
             };
-            (if is_set(image) { Vec::new() } else { vec![record.into()] }, ())
+            let resource_type = ResourceType::Broker.wire();
+            let resource =
+                AlterConfigsResource { resource_type, resource_name: Str::default(), configs: vec![set] };
+            let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+            let (mut records, _) = controller::incremental_alter_configs(image, &request, &context);
+            let name = Str::from_static(MIN_ISR_FROM_FILE);
+            let remembered =
+                ConfigRecord { resource_type, resource_name: Str::default(), name, value: wanted };
+            records.push(remembered.into());
+            (records, ())
         })
         .await;
     if let Err(error) = agreed {
