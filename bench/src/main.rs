@@ -14,6 +14,7 @@ mod measure;
 mod page_cache;
 mod peer;
 mod plan;
+mod replication;
 mod report;
 mod wire;
 
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Start Apache Kafka and Headrace in turn, measure both, write a table
     Compare(CompareArgs),
+    /// Start three brokers of each in turn; measure replication, failover and many partitions; write a table
+    Replicate(ReplicateArgs),
     /// Put the same load on a broker that already runs, and print what the clients saw
     Load(LoadArgs),
 }
@@ -59,6 +62,24 @@ struct CompareArgs {
 }
 
 #[derive(clap::Args)]
+struct ReplicateArgs {
+    /// Folder with Apache Kafka's jars
+    #[arg(long)]
+    kafka_lib: PathBuf,
+    /// The headrace binary (a release build)
+    #[arg(long)]
+    headrace: PathBuf,
+    /// Where the results are written
+    #[arg(long, default_value = "bench/results")]
+    out: PathBuf,
+    /// Only this peer: apache-kafka or headrace
+    #[arg(long)]
+    only: Option<String>,
+    #[command(flatten)]
+    plan: replication::Plan,
+}
+
+#[derive(clap::Args)]
 struct LoadArgs {
     /// host:port of the broker
     #[arg(long, default_value = "127.0.0.1:9092")]
@@ -74,6 +95,9 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Compare(a) => {
             plan::compare(&a.kafka_lib, &a.headrace, &a.out, a.rounds, a.only.as_deref(), &a.plan)
+        }
+        Command::Replicate(a) => {
+            replication::compare(&a.kafka_lib, &a.headrace, &a.out, a.only.as_deref(), &a.plan)
         }
         Command::Load(a) => {
             let figures = plan::measure_load(&a.bootstrap, a.pid, &a.plan)?;

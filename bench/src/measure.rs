@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-/// CPU time of one process and of the machine, at one moment.
+/// CPU time of some processes and of the machine, at one moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
     process_ticks: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Cpu {
 }
 
 impl Sample {
-    pub(crate) fn take(pid: u32) -> Result<Self> {
+    pub(crate) fn take(pids: &[u32]) -> Result<Self> {
         let stat = fs::read_to_string("/proc/stat")?;
         let ticks: Vec<u64> = stat
             .lines()
@@ -37,7 +37,7 @@ impl Sample {
             .collect();
         let idle = ticks.get(3).copied().unwrap_or(0) + ticks.get(4).copied().unwrap_or(0);
         Ok(Self {
-            process_ticks: process_ticks(pid)?,
+            process_ticks: pids.iter().map(|pid| process_ticks(*pid)).sum::<Result<u64>>()?,
             own_ticks: process_ticks(std::process::id())?,
             idle_ticks: idle,
             all_ticks: ticks.iter().sum(),

@@ -10,7 +10,7 @@ use crate::clock::{Watch, unix_ms};
 use crate::load;
 use crate::measure::{Cpu, Sample, rss_bytes};
 use crate::page_cache::{Ballast, plain_write};
-use crate::peer::{ApacheKafka, Headrace, Peer, Running};
+use crate::peer::{self, Running};
 use crate::report;
 use crate::wire::Connection;
 
@@ -85,13 +85,7 @@ pub(crate) fn compare(
     only: Option<&str>,
     plan: &Plan,
 ) -> Result<()> {
-    let kafka = ApacheKafka { lib: kafka_lib.canonicalize()? };
-    let headrace = Headrace { binary: headrace.canonicalize()? };
-    let peers: Vec<&dyn Peer> = [&kafka as &dyn Peer, &headrace]
-        .into_iter()
-        .filter(|p| only.is_none_or(|o| p.name().to_lowercase().replace(' ', "-") == o))
-        .collect();
-    anyhow::ensure!(!peers.is_empty(), "--only takes apache-kafka or headrace");
+    let peers = peer::all(kafka_lib, headrace, only)?;
     let mut results: Vec<(String, String, Vec<Figures>)> = Vec::new();
     for peer in &peers {
         results.push((peer.name().to_owned(), peer.description()?, Vec::new()));
@@ -103,8 +97,8 @@ pub(crate) fn compare(
             let dir = tempfile::tempdir()?;
             ballast.fill()?;
             let plain = plain_write(dir.path())?;
-            let running = Running::start(*peer, dir.path())?;
-            let mut figures = measure_load(&running.address, running.pid(), plan)?;
+            let running = Running::start(peer.as_ref(), dir.path(), 1)?;
+            let mut figures = measure_load(&running.address, running.pid(0), plan)?;
             figures.plain_write_cpu_seconds_per_gb = Some(plain);
             figures.cold_start_ms = Some(running.cold_start.as_secs_f64() * 1000.0);
             result.2.push(figures);
@@ -122,27 +116,27 @@ pub(crate) fn measure_load(address: &str, pid: u32, plan: &Plan) -> Result<Figur
     let single = load::batch(1, plan.record_bytes, unix_ms())?;
     let mut admin = Connection::open(address)?;
     let partitions = plan.connections as i32;
+    let addresses = vec![address.to_owned(); plan.connections as usize];
     let topic = |admin: &mut Connection, name: &str| -> Result<()> {
-        admin.create_topic(name, partitions)?;
-        admin.await_writable(name, partitions, &single)
+        admin.create_topic(name, partitions, 1)?;
+        (0..partitions).try_for_each(|partition| admin.await_writable(name, partition, &single))
     };
 
     topic(&mut admin, "warm-up")?;
-    load::produce::run(address, "warm-up", plan.connections, &batch, plan.warm_up_mib * MIB)?;
+    load::produce::run(&addresses, "warm-up", &batch, plan.warm_up_mib * MIB)?;
     load::fetch::run(address, "warm-up", plan.connections, plan.warm_up_mib * MIB / 2)?;
 
     topic(&mut admin, "measured")?;
     let bytes = plan.measured_mib * MIB;
-    let produce =
-        throughput(pid, || load::produce::run(address, "measured", plan.connections, &batch, bytes))?;
+    let produce = throughput(&[pid], || load::produce::run(&addresses, "measured", &batch, bytes))?;
     let rss_loaded_bytes = rss_bytes(pid)?;
-    let fetch = throughput(pid, || load::fetch::run(address, "measured", plan.connections, bytes))?;
+    let fetch = throughput(&[pid], || load::fetch::run(address, "measured", plan.connections, bytes))?;
 
     topic(&mut admin, "rate")?;
     load::rate::run(address, "rate", &single, plan.rate, plan.rate_seconds.min(10))?;
-    let (watch, before) = (Watch::start(), Sample::take(pid)?);
+    let (watch, before) = (Watch::start(), Sample::take(&[pid])?);
     let latencies = load::rate::run(address, "rate", &single, plan.rate, plan.rate_seconds)?;
-    let cpu = before.until(Sample::take(pid)?);
+    let cpu = before.until(Sample::take(&[pid])?);
     let rate = Rate {
         p50_us: latencies.quantile_us(0.5),
         p99_us: latencies.quantile_us(0.99),
@@ -166,11 +160,11 @@ pub(crate) fn measure_load(address: &str, pid: u32, plan: &Plan) -> Result<Figur
     })
 }
 
-fn throughput(pid: u32, work: impl FnOnce() -> Result<u64>) -> Result<Throughput> {
-    let (watch, before) = (Watch::start(), Sample::take(pid)?);
+pub(crate) fn throughput(pids: &[u32], work: impl FnOnce() -> Result<u64>) -> Result<Throughput> {
+    let (watch, before) = (Watch::start(), Sample::take(pids)?);
     let bytes = work()?;
     let seconds = watch.elapsed().as_secs_f64();
-    let Cpu { broker_seconds, other_share, idle_share } = before.until(Sample::take(pid)?);
+    let Cpu { broker_seconds, other_share, idle_share } = before.until(Sample::take(pids)?);
     let gb = bytes as f64 / 1e9;
     Ok(Throughput {
         mb_per_second: bytes as f64 / 1e6 / seconds,

@@ -3,6 +3,7 @@
 //! Not the product's codec on purpose: the generator must neither share the code that it measures nor pay for it. All
 //! versions here are non-flexible (KIP-482), so that a frame is plain big-endian fields.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -78,6 +79,61 @@ impl<'a> Body<'a> {
     pub(crate) fn str(&mut self) -> Result<&'a str> {
         let n = self.i16()?;
         Ok(std::str::from_utf8(self.take(n.max(0) as usize)?)?)
+    }
+}
+
+/// What a Metadata response says, as far as the load needs it.
+pub(crate) struct Metadata {
+    /// host:port by node id.
+    pub(crate) brokers: BTreeMap<i32, String>,
+    pub(crate) partitions: Vec<Partition>,
+}
+
+pub(crate) struct Partition {
+    pub(crate) topic: String,
+    pub(crate) index: i32,
+    pub(crate) leader: i32,
+    pub(crate) replicas: usize,
+    pub(crate) in_sync: usize,
+}
+
+impl Metadata {
+    fn read(b: &mut Body<'_>) -> Result<Self> {
+        let mut brokers = BTreeMap::new();
+        for _ in 0..b.i32()? {
+            let id = b.i32()?;
+            let host = b.str()?.to_owned();
+            brokers.insert(id, format!("{host}:{}", b.i32()?));
+            b.str()?; // rack
+        }
+        b.i32()?; // controller
+        let mut partitions = Vec::new();
+        for _ in 0..b.i32()? {
+            b.i16()?;
+            let topic = b.str()?.to_owned();
+            b.take(1)?;
+            for _ in 0..b.i32()? {
+                b.i16()?;
+                let (index, leader) = (b.i32()?, b.i32()?);
+                let mut count = || -> Result<usize> {
+                    let n = b.i32()?.max(0) as usize;
+                    b.take(4 * n)?;
+                    Ok(n)
+                };
+                let (replicas, in_sync) = (count()?, count()?);
+                partitions.push(Partition { topic: topic.clone(), index, leader, replicas, in_sync });
+            }
+        }
+        Ok(Self { brokers, partitions })
+    }
+
+    /// The address of each partition's leader, in order.
+    pub(crate) fn leaders(&self, topic: &str) -> Result<Vec<String>> {
+        let mut of_topic: Vec<_> = self.partitions.iter().filter(|p| p.topic == topic).collect();
+        of_topic.sort_by_key(|p| p.index);
+        let address =
+            |p: &&Partition| self.brokers.get(&p.leader).cloned().context("a partition has no leader");
+        of_topic.iter().map(address).collect()
     }
 }
 
@@ -178,16 +234,16 @@ impl Connection {
         Ok(self.receive()?.1)
     }
 
-    /// Metadata v1 for all topics; answers how many brokers there are.
-    pub(crate) fn metadata(&mut self) -> Result<i32> {
+    /// Metadata v1 for all topics.
+    pub(crate) fn metadata(&mut self) -> Result<Metadata> {
         let mut f = Frame::new(Api::Metadata, 1, 1);
         f.i32(-1);
-        Body(self.call(&f.finish())?).i32()
+        Metadata::read(&mut Body(self.call(&f.finish())?))
     }
 
-    pub(crate) fn create_topic(&mut self, name: &str, partitions: i32) -> Result<()> {
+    pub(crate) fn create_topic(&mut self, name: &str, partitions: i32, replicas: i16) -> Result<()> {
         let mut f = Frame::new(Api::CreateTopics, 2, 2);
-        f.i32(1).str(name).i32(partitions).i16(1).i32(0).i32(0).i32(30_000);
+        f.i32(1).str(name).i32(partitions).i16(replicas).i32(0).i32(0).i32(60_000);
         f.0.push(0);
         topic_error(self.call(&f.finish())?, name)
     }
@@ -198,23 +254,17 @@ impl Connection {
         topic_error(self.call(&f.finish())?, name)
     }
 
-    /// Waits until every partition of a new topic takes a record (a leader may need a moment).
-    pub(crate) fn await_writable(&mut self, topic: &str, partitions: i32, batch: &[u8]) -> Result<()> {
-        for partition in 0..partitions {
-            let mut last = None;
-            let ok = (0..100).any(|_| {
-                let answer = self.call(&produce(topic, partition, -1, batch)).and_then(produced_offset);
-                last = answer.err();
-                if last.is_some() {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                last.is_none()
-            });
-            if !ok {
-                bail!("partition {partition} of {topic} never took a record: {last:?}");
+    /// Waits until the partition of a new topic takes a record (its leader may need a moment).
+    pub(crate) fn await_writable(&mut self, topic: &str, partition: i32, batch: &[u8]) -> Result<()> {
+        let mut last = None;
+        for _ in 0..100 {
+            match self.call(&produce(topic, partition, -1, batch)).and_then(produced_offset) {
+                Ok(_) => return Ok(()),
+                Err(error) => last = Some(error),
             }
+            std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(())
+        bail!("partition {partition} of {topic} never took a record: {last:?}")
     }
 }
 

@@ -8,17 +8,13 @@ use crate::wire::{Connection, produce, produced_offset, set_correlation};
 /// As many unanswered requests as the Java client allows by default (max.in.flight.requests.per.connection).
 const IN_FLIGHT_REQUESTS: i32 = 5;
 
-/// Writes at least `total_bytes` of batches over `connections`, partition n by connection n; answers the bytes acknowledged.
-pub(crate) fn run(
-    address: &str,
-    topic: &str,
-    connections: u32,
-    batch: &[u8],
-    total_bytes: u64,
-) -> Result<u64> {
+/// Writes at least `total_bytes` of batches, partition n by a connection of its own to its leader `addresses[n]`; answers the bytes
+/// acknowledged.
+pub(crate) fn run(addresses: &[String], topic: &str, batch: &[u8], total_bytes: u64) -> Result<u64> {
+    let connections = addresses.len() as u32;
     let each = (total_bytes / u64::from(connections)).div_ceil(batch.len() as u64) as i32;
     on_threads(connections, |n| {
-        let mut c = Connection::open(address)?;
+        let mut c = Connection::open(&addresses[n as usize])?;
         let mut frame = produce(topic, n as i32, -1, batch);
         let mut sent = 0;
         for answered in 0..each {

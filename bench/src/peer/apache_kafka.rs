@@ -47,18 +47,21 @@ impl Peer for ApacheKafka {
         Ok(format!("{}, KRaft, combined broker and controller, -Xmx1G, {java}", jar.trim_end_matches(".jar")))
     }
 
-    fn prepare(&self, dir: &Path, ports: Ports) -> Result<Command> {
+    fn prepare(&self, dir: &Path, id: usize, nodes: &[Ports]) -> Result<Command> {
+        let ports = nodes[id - 1];
         let file = dir.join("server.properties");
         fs::write(
             &file,
             format!(
-                "process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}\n\
+                "process.roles=broker,controller\nnode.id={id}\nlisteners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}\n\
                  advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}\ncontroller.listener.names=CONTROLLER\n\
-                 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-                 log.dirs={data}\noffsets.topic.replication.factor=1\n",
+                 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\ncontroller.quorum.voters={voters}\n\
+                 log.dirs={data}\noffsets.topic.replication.factor={replicas}\n",
                 kafka = ports.kafka,
                 controller = ports.internal,
                 data = dir.join("data").display(),
+                voters = super::voters(nodes),
+                replicas = nodes.len(),
             ),
         )?;
         let format = self

@@ -24,8 +24,18 @@ pub(crate) trait Peer {
     fn name(&self) -> &'static str;
     /// What runs: version and the settings that differ from its defaults.
     fn description(&self) -> Result<String>;
-    /// Prepares `dir` (not timed) and gives the command that starts the broker.
-    fn prepare(&self, dir: &Path, ports: Ports) -> Result<Command>;
+    /// Prepares `dir` (not timed) for node `id` of the cluster `nodes` (ids from 1 on) and gives the command that starts it.
+    fn prepare(&self, dir: &Path, id: usize, nodes: &[Ports]) -> Result<Command>;
+}
+
+/// The peers, or the one whose name is given.
+pub(crate) fn all(kafka_lib: &Path, headrace: &Path, only: Option<&str>) -> Result<Vec<Box<dyn Peer>>> {
+    let kafka = ApacheKafka { lib: kafka_lib.canonicalize()? };
+    let headrace = Headrace { binary: headrace.canonicalize()? };
+    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(kafka), Box::new(headrace)];
+    peers.retain(|p| only.is_none_or(|o| p.name().to_lowercase().replace(' ', "-") == o));
+    anyhow::ensure!(!peers.is_empty(), "--only takes apache-kafka or headrace");
+    Ok(peers)
 }
 
 #[derive(Clone, Copy)]
@@ -43,68 +53,128 @@ impl Ports {
     }
 }
 
-/// A started broker; it is stopped when this is dropped.
+/// `controller.quorum.voters`: all nodes.
+fn voters(nodes: &[Ports]) -> String {
+    let voter = |(id, ports): (usize, &Ports)| format!("{id}@127.0.0.1:{}", ports.internal);
+    (1..).zip(nodes).map(voter).collect::<Vec<_>>().join(",")
+}
+
+/// A started cluster; it is stopped when this is dropped.
 pub(crate) struct Running {
-    child: Child,
+    nodes: Vec<Node>,
+    /// Of the first node.
     pub(crate) address: String,
-    /// From the start of the process to its first answered Metadata request.
+    /// From the start of the processes to the first answered Metadata request that names all nodes.
     pub(crate) cold_start: Duration,
 }
 
+struct Node {
+    child: Child,
+    command: Command,
+}
+
 impl Running {
-    pub(crate) fn start(peer: &dyn Peer, dir: &Path) -> Result<Self> {
-        let ports = Ports::free()?;
-        let mut command = peer.prepare(dir, ports)?;
-        let log = File::create(dir.join("broker.log"))?;
+    /// Starts `count` nodes.
+    pub(crate) fn start(peer: &dyn Peer, dir: &Path, count: usize) -> Result<Self> {
+        let ports = (0..count).map(|_| Ports::free()).collect::<Result<Vec<_>>>()?;
+        let mut commands = Vec::new();
+        for id in 1..=count {
+            let own = dir.join(format!("node-{id}"));
+            std::fs::create_dir(&own)?;
+            let mut command = peer.prepare(&own, id, &ports)?;
+            let log = File::create(own.join("broker.log"))?;
+            command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+            commands.push(command);
+        }
         let watch = Watch::start();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("start {}", peer.name()))?;
-        let mut running =
-            Self { child, address: format!("127.0.0.1:{}", ports.kafka), cold_start: Duration::ZERO };
+        let mut running = Self {
+            nodes: Vec::new(),
+            address: format!("127.0.0.1:{}", ports[0].kafka),
+            cold_start: Duration::ZERO,
+        };
+        for mut command in commands {
+            let child = command.spawn().with_context(|| format!("start {}", peer.name()))?;
+            running.nodes.push(Node { child, command });
+        }
+        running.await_members(count, &format!("{}; see {}", peer.name(), dir.display()))?;
+        running.cold_start = watch.elapsed();
+        Ok(running)
+    }
+
+    /// Waits until the first node knows so many.
+    fn await_members(&mut self, count: usize, what: &str) -> Result<()> {
+        let watch = Watch::start();
         loop {
-            if Connection::open(&running.address)
-                .and_then(|mut c| c.metadata())
-                .is_ok_and(|brokers| brokers > 0)
-            {
-                running.cold_start = watch.elapsed();
-                return Ok(running);
+            let known = Connection::open(&self.address).and_then(|mut c| c.metadata());
+            if known.is_ok_and(|metadata| metadata.brokers.len() == count) {
+                return Ok(());
             }
-            if let Some(status) = running.child.try_wait()? {
-                bail!("{} ended with {status}; see {}", peer.name(), dir.join("broker.log").display());
+            for node in &mut self.nodes {
+                if let Some(status) = node.child.try_wait()? {
+                    bail!("a node ended with {status}: {what}");
+                }
             }
             if watch.elapsed() > START_DEADLINE {
-                bail!(
-                    "{} did not answer within {START_DEADLINE:?}; see {}",
-                    peer.name(),
-                    dir.join("broker.log").display()
-                );
+                bail!("not all nodes were there within {START_DEADLINE:?}: {what}");
             }
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// Of the nth node, from 0 on.
+    pub(crate) fn pid(&self, n: usize) -> u32 {
+        self.nodes[n].child.id()
+    }
+
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.nodes.iter().map(|node| node.child.id()).collect()
+    }
+
+    /// Ends the nth node as a crash would.
+    pub(crate) fn kill(&mut self, n: usize) -> Result<()> {
+        self.nodes[n].child.kill()?;
+        self.nodes[n].child.wait()?;
+        Ok(())
+    }
+
+    /// Asks the nth node to stop, and does not wait.
+    pub(crate) fn ask_to_stop(&self, n: usize) {
+        terminate(&self.nodes[n].child);
+    }
+
+    /// Waits until it has.
+    pub(crate) fn await_end(&mut self, n: usize) -> Result<()> {
+        self.nodes[n].child.wait()?;
+        Ok(())
+    }
+
+    /// Starts the nth node again, after its end.
+    pub(crate) fn restart(&mut self, n: usize) -> Result<()> {
+        self.nodes[n].child = self.nodes[n].command.spawn()?;
+        Ok(())
+    }
+}
+
+fn terminate(child: &Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        for node in &mut self.nodes {
+            if matches!(node.child.try_wait(), Ok(None)) {
+                terminate(&node.child);
+            }
         }
         let watch = Watch::start();
-        while watch.elapsed() < STOP_DEADLINE {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
+        for node in &mut self.nodes {
+            while matches!(node.child.try_wait(), Ok(None)) && watch.elapsed() < STOP_DEADLINE {
+                std::thread::sleep(Duration::from_millis(20));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            let _ = node.child.kill();
+            let _ = node.child.wait();
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

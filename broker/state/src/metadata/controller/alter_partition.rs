@@ -11,7 +11,7 @@ use headrace_protocol::{ErrorCode, Uuid};
 
 use super::Outcome;
 use super::brokers::check_epoch;
-use super::partition_change::{Change, has_directory, only_directory};
+use super::partition_change::Change;
 use crate::metadata::configs::BrokerDefaults;
 use crate::metadata::image::Image;
 use crate::metadata::model::{BrokerEpoch, BrokerId, Partition, Topic};
@@ -134,14 +134,10 @@ fn change(
     let mut change = Change::of(image, defaults, topic, partition);
     change.isr = members.iter().map(|(id, _)| *id).collect();
     change.recovered = data.leader_recovery_state == 0;
-    // A replica that lost its disk, and is in sync again, has its records in another directory now.
-    for (at, id) in partition.replicas.iter().enumerate() {
-        if change.isr.contains(id) && !has_directory(image, partition, *id) {
-            change.directories[at] = only_directory(image, *id);
-        }
+    for (id, _) in members {
+        change.move_to_present_directory(*id);
     }
     complete_reassignment(&mut change);
-    change.keep_leader_if_it_stays();
     change.record().unwrap_or_else(|| PartitionChangeRecord::of(topic.id, partition.index))
 }
 

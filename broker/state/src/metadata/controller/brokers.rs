@@ -13,6 +13,9 @@ use crate::metadata::record::{
 };
 use crate::metadata::replay::register_record;
 
+/// In place of a broker's log directories once all of them have failed.
+const NO_DIRECTORY: Uuid = Uuid([0xff; 16]);
+
 /// A broker's process that announces itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RegisterBroker {
@@ -179,6 +182,10 @@ pub fn offline_log_dirs(
     };
     let mut record = register_record(known);
     record.log_dirs.retain(|dir| !offline.contains(dir));
+    if record.log_dirs.is_empty() {
+        // An empty list stands for "not known".
+        record.log_dirs.push(NO_DIRECTORY);
+    }
     let records = with_partitions(image, record.into(), |after, topic, partition| {
         let is_lost = partition.isr.contains(&id) && !has_directory(after, partition, id);
         is_lost.then(|| Change::of(after, defaults, topic, partition).without(id).record()).flatten()

@@ -1,7 +1,7 @@
 //! ElectLeaders: preferred leaders back in their place, or a leader at the price of lost records (KIP-460); and the elections that the
 //! controller holds by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headrace_protocol::messages::elect_leaders::{
     ElectLeadersRequest, ElectLeadersResponse, PartitionResult, ReplicaElectionResult,
@@ -41,8 +41,9 @@ pub fn elect_leaders(
     };
     match &request.topic_partitions {
         Some(asked) => {
+            let mut seen = BTreeSet::new();
             for topic in asked {
-                for &index in &topic.partitions {
+                for &index in topic.partitions.iter().filter(|index| seen.insert((&topic.topic, **index))) {
                     let known = image.topic(&topic.topic).and_then(|t| Some((t, t.partition(index)?)));
                     let elected = match known {
                         Some((known, partition)) => elect(image, defaults, known, partition, election),

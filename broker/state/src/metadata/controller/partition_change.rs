@@ -38,7 +38,6 @@ pub(super) struct Change<'a> {
     pub(super) election: Election,
     /// The leader gets a new epoch even if it stays: its process is another (KIP-320).
     pub(super) new_epoch_for: Option<BrokerId>,
-    keeps_leader: bool,
     /// The leader says that it recovered from an unclean election.
     pub(super) recovered: bool,
 }
@@ -74,7 +73,6 @@ impl<'a> Change<'a> {
                 Election::Online
             },
             new_epoch_for: None,
-            keeps_leader: false,
             recovered: false,
         }
     }
@@ -90,9 +88,10 @@ impl<'a> Change<'a> {
         self.image.is_live(id) && has_directory(self.image, self.partition, id)
     }
 
-    /// A leader that is shutting down goes on leading until others have been asked to.
-    pub(super) fn keep_leader_if_it_stays(&mut self) {
-        self.keeps_leader = true;
+    /// Whether a leader may go on: one that is shutting down does, until others have taken over.
+    fn may_stay(&self, id: BrokerId) -> bool {
+        self.image.broker(id).is_some_and(|broker| !broker.fenced)
+            && has_directory(self.image, self.partition, id)
     }
 
     fn first(&self, among: &[BrokerId]) -> Option<BrokerId> {
@@ -114,7 +113,7 @@ impl<'a> Change<'a> {
             return sound(preferred);
         }
         let leader = self.partition.leader;
-        if self.isr.contains(&leader) && (self.keeps_leader || self.may_lead(leader)) {
+        if self.isr.contains(&leader) && self.may_stay(leader) {
             return sound(leader);
         }
         if let Some(leader) = self.first(&self.isr) {
@@ -131,13 +130,26 @@ impl<'a> Change<'a> {
             leader => Some(leader),
         };
         let last = last.filter(|id| self.may_lead(*id) && self.isr.is_empty() && eligible.is_empty());
-        let any = || self.first(&self.replicas).filter(|_| self.election == Election::Unclean);
+        // Whoever lives, be it with an empty disk: that was asked for.
+        let lives = |id: &BrokerId| self.image.is_live(*id);
+        let any = || self.replicas.iter().copied().find(lives).filter(|_| self.election == Election::Unclean);
         match last.or_else(any) {
             Some(leader) => {
                 self.isr = vec![leader];
+                self.move_to_present_directory(leader);
                 Elected { leader, recovering: true }
             }
             None => sound(NO_LEADER),
+        }
+    }
+
+    /// A replica that lost its disk, and counts again, has its records in another directory now.
+    pub(super) fn move_to_present_directory(&mut self, id: BrokerId) {
+        let at = self.partition.replicas.iter().position(|replica| *replica == id);
+        if let Some(directory) = at.and_then(|at| self.directories.get_mut(at))
+            && !has_directory(self.image, self.partition, id)
+        {
+            *directory = only_directory(self.image, id);
         }
     }
 

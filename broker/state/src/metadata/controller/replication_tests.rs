@@ -20,7 +20,7 @@ use headrace_protocol::{ErrorCode, Uuid};
 use super::testing::{apply, brokers, context, create_with, registration};
 use super::{
     Context, RegisterBroker, alter_partition, alter_partition_reassignments, begin_controlled_shutdown,
-    elect_leaders, elect_preferred, incremental_alter_configs, register_broker, set_fenced,
+    elect_leaders, elect_preferred, incremental_alter_configs, offline_log_dirs, register_broker, set_fenced,
 };
 use crate::metadata::configs::BrokerDefaults;
 use crate::metadata::image::Image;
@@ -428,4 +428,57 @@ fn a_lower_min_isr_makes_an_end_of_eligible_replicas() {
     let cx = Context { defaults: Arc::new(defaults), ..context() };
     let (records, _) = incremental_alter_configs(&image, &request, &cx);
     assert_eq!(apply(&image, &records).partition("t", 0).unwrap().elr, []);
+}
+
+fn fence(image: &Image, id: BrokerId, fenced: bool) -> Image {
+    let epoch = image.broker(id).unwrap().epoch;
+    apply(image, &set_fenced(image, &BrokerDefaults::default(), id, epoch, fenced).0)
+}
+
+#[test]
+fn a_leader_that_stops_leads_on_while_nobody_else_is_in_sync() {
+    let defaults = BrokerDefaults::default();
+    let image = fence(&create_with(&brokers(2), "t", &[&[1, 2]]), 2, true);
+    let epoch = image.broker(1).unwrap().epoch;
+    let (records, may_go) = begin_controlled_shutdown(&image, &defaults, 1, epoch);
+    let stopping = apply(&image, &records);
+    assert_eq!((may_go, stopping.partition("t", 0).unwrap().leader), (Ok(true), 1));
+    let back = RegisterBroker { incarnation: Uuid([50; 16]), fenced: true, ..registration(2) };
+    let after = apply(&stopping, &register_broker(&stopping, &defaults, &back).0);
+    assert_eq!(after.partition("t", 0).unwrap().leader, 1);
+}
+
+#[test]
+fn a_broker_whose_only_log_directory_failed_leads_nothing() {
+    let defaults = BrokerDefaults::default();
+    let with_dir = |id| RegisterBroker { log_dirs: vec![Uuid([id as u8; 16])], ..registration(id) };
+    let image = [1, 2].into_iter().fold(Image::empty(), |image, id| {
+        apply(&image, &register_broker(&image, &defaults, &with_dir(id)).0)
+    });
+    let image = create_with(&image, "t", &[&[1, 2]]);
+    let epoch = image.broker(1).unwrap().epoch;
+    let after = apply(&image, &offline_log_dirs(&image, &defaults, 1, epoch, &[Uuid([1; 16])]).0);
+    let partition = after.partition("t", 0).unwrap();
+    assert_eq!((partition.leader, partition.isr.as_slice()), (2, &[2][..]));
+}
+
+#[test]
+fn a_replica_that_lost_its_disk_leads_only_if_that_is_asked_for() {
+    let defaults = BrokerDefaults::default();
+    let with_dir = |n: u8| RegisterBroker {
+        incarnation: Uuid([n; 16]),
+        log_dirs: vec![Uuid([n; 16])],
+        ..registration(1)
+    };
+    let image = apply(&Image::empty(), &register_broker(&Image::empty(), &defaults, &with_dir(1)).0);
+    let image = create_with(&image, "t", &[&[1]]);
+    let image = apply(&image, &register_broker(&image, &defaults, &with_dir(9)).0);
+    assert_eq!(image.partition("t", 0).unwrap().leader, NO_LEADER);
+    let topics = vec![TopicPartitions { topic: "t".into(), partitions: vec![0, 0] }];
+    let request = ElectLeadersRequest { election_type: 1, topic_partitions: Some(topics), timeout_ms: 1 };
+    let (records, _) = elect_leaders(&image, &defaults, &request);
+    assert_eq!(records.len(), 1, "named twice, elected once");
+    let after = apply(&image, &records);
+    let partition = after.partition("t", 0).unwrap();
+    assert_eq!((partition.leader, partition.directories.as_slice()), (1, &[Uuid([9; 16])][..]));
 }
