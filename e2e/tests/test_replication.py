@@ -1,5 +1,7 @@
 """Three brokers as one cluster: what was acknowledged survives whoever is killed, in order and once."""
 
+import json
+import os
 import random
 import signal
 import time
@@ -138,3 +140,90 @@ def test_too_few_in_sync_replicas_refuse_writes_and_keep_reads(three):
     others[0].start()
     three.until_in_sync(3)
     assert values(read_all(three.bootstrap, "t"))[0] == "kept"
+
+
+REASSIGN = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"
+ELECT = "org.apache.kafka.tools.LeaderElectionCommand"
+
+
+def test_replicas_move_to_a_new_broker_under_load_and_leaders_go_back(tmp_path):
+    """The fourth broker joins as an observer of the quorum, comes up empty, and takes over what is moved to it."""
+    cluster = Cluster(3)
+    try:
+        cluster.start()
+        create_topic(cluster.bootstrap, "t", replicas=3)
+        leader = cluster.leader("t")
+        cluster.add(4).start()
+        cluster.until_in_sync(4)
+        p = idempotent(cluster.bootstrap)
+        failed = []
+        target = [4] + [n for n in (1, 2, 3) if n != leader]
+        plan = tmp_path / "plan.json"
+        plan.write_text(json.dumps({"version": 1, "partitions": [{"topic": "t", "partition": 0, "replicas": target}]}))
+        for i in range(6_000):
+            p.produce("t", str(i), on_delivery=lambda e, m: failed.append(e) if e else None)
+            p.poll(0)
+            if i == 2_000:
+                java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", plan, "--execute")
+            if i % 10 == 0:
+                time.sleep(0.005)
+        assert p.flush(60) == 0 and failed == []
+        until("the move to be complete", lambda: cluster.metadata("t").topics["t"].partitions[0].replicas == target, 30)
+        done = java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", plan, "--verify")
+        assert "is completed" in done.stdout, done.stdout + done.stderr
+        java.run(ELECT, "--bootstrap-server", cluster.bootstrap, "--election-type", "preferred", "--all-topic-partitions")
+        until("the preferred leader", lambda: cluster.leader("t") == 4, 10)
+        assert values(read_all(cluster.bootstrap, "t")) == [str(i) for i in range(6_000)]
+    finally:
+        cluster.remove()
+
+
+def test_the_whole_cluster_killed_at_once_comes_back_with_everything(three):
+    create_topic(three.bootstrap, "t", partitions=3, replicas=3)
+    p = idempotent(three.bootstrap)
+    failed = []
+    for i in range(3_000):
+        p.produce("t", str(i), partition=i % 3, on_delivery=lambda e, m: failed.append(e) if e else None)
+        p.poll(0)
+        if i == 1_500:
+            for broker in three.brokers.values():
+                broker.kill()
+            for broker in three.brokers.values():
+                broker.start()
+        if i % 10 == 0:
+            time.sleep(0.002)
+    assert p.flush(60) == 0 and failed == []
+    three.until_in_sync(3)
+    found = read_all(three.bootstrap, "t")
+    assert {k: [int(m.value()) for m in v] for k, v in found.items()} == {k: list(range(k, 3_000, 3)) for k in range(3)}
+
+
+def test_random_kills_lose_nothing(three):
+    """Whichever brokers die in whichever order, at most one at a time: what was acknowledged is there, once and in order."""
+    seed = int(os.environ.get("HEADRACE_E2E_SEED", time.time_ns() % 10_000))
+    print("seed:", seed)
+    chance = random.Random(seed)
+    create_topic(three.bootstrap, "t", partitions=2, replicas=3)
+    p = idempotent(three.bootstrap)
+    failed, sent, end = [], [0, 0], time.monotonic() + 15
+    next_kill, down = time.monotonic() + 1, None
+    while time.monotonic() < end or down:
+        for k in range(2):
+            p.produce("t", str(sent[k]), partition=k, on_delivery=lambda e, m: failed.append(e) if e else None)
+            sent[k] += 1
+        p.poll(0)
+        time.sleep(0.002)
+        if time.monotonic() < next_kill:
+            continue
+        if down:
+            down.start()
+            three.until_in_sync(3)
+            down = None
+        else:
+            down = three.brokers[chance.choice([1, 2, 3])]
+            down.kill(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+        next_kill = time.monotonic() + chance.uniform(0.05, 1.5)
+    assert p.flush(60) == 0 and failed == []
+    found = read_all(three.bootstrap, "t")
+    for k in range(2):
+        assert [int(m.value()) for m in found[k]] == list(range(sent[k])), f"partition {k}, seed {seed}"
