@@ -41,6 +41,8 @@ const HELPER_IDLE: Duration = Duration::from_secs(2);
 const TAIL_BUDGET_BYTES: usize = 64 * 1024 * 1024;
 /// How long others may take to take over what this broker leads, before it stops anyway.
 const LET_GO_TIMEOUT: Duration = Duration::from_secs(20);
+/// After how long without a controller nobody is waited for any more.
+const NO_CONTROLLER_MS_MAX: u64 = 3_000;
 /// How long the metadata quorum may take to elect another leader when this one stops.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a stop looks whether the connections have ended.
@@ -179,11 +181,27 @@ async fn hand_over(broker: &Arc<Broker>) {
     if !broker.is_ready() || broker.image().live_brokers().count() <= 1 {
         return;
     }
-    if tokio::time::timeout(LET_GO_TIMEOUT, broker.lifecycle.let_go()).await.is_err() {
-        tracing::warn!("not everything that this broker leads was taken over in time");
+    let taken_over = tokio::select! {
+        () = broker.lifecycle.let_go() => true,
+        () = tokio::time::sleep(LET_GO_TIMEOUT) => false,
+        () = nobody_decides(broker) => false,
+    };
+    if !taken_over {
+        tracing::warn!("not everything that this broker leads was taken over");
     }
     if let Err(error) = broker.metadata.transfer_leadership(None, HAND_OVER_TIMEOUT).await {
         tracing::warn!(%error, "the lead of the metadata quorum was not handed over");
+    }
+}
+
+/// Resolves once there has been no controller for so long that there is none to come: the others have stopped too.
+async fn nobody_decides(broker: &Broker) {
+    let mut since_ms = broker.clock.monotonic_ms();
+    while broker.clock.monotonic_ms().saturating_sub(since_ms) < NO_CONTROLLER_MS_MAX {
+        if broker.metadata.leader().is_some() {
+            since_ms = broker.clock.monotonic_ms();
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
     }
 }
 
