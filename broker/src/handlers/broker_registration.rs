@@ -74,12 +74,14 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
 }
 
 /// Whether another process lives under this id, at another address: then two have the same `node.id` by mistake. At the same address the
-/// former one must be gone, for only one can listen there; and one that was asked to go may be followed at once.
+/// former one must be gone, for only one can listen there, and so must the controller's own; one that was asked to go may be followed at
+/// once.
 fn former_lives_elsewhere(broker: &Broker, register: &RegisterBroker) -> bool {
     let image = broker.image();
     let Some(known) = image.broker(register.id) else { return false };
     let session_ms = u64::from(broker.config.broker_session_timeout_ms.unsigned_abs());
-    known.incarnation != register.incarnation
+    register.id != broker.node_id()
+        && known.incarnation != register.incarnation
         && !known.shutting_down
         && known.endpoints != register.endpoints
         && broker.sessions.is_alive(register.id, broker.clock.monotonic_ms(), session_ms)
