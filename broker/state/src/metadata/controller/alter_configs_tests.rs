@@ -1,4 +1,7 @@
-use super::super::testing::{apply, context, create, one_broker};
+use std::sync::Arc;
+
+use super::super::set_fenced;
+use super::super::testing::{apply, brokers, context, create, create_with, one_broker};
 use super::*;
 
 /// One step: `(operation, name, value)` on a resource.
@@ -125,4 +128,27 @@ fn alter_configs_removes_what_it_does_not_name() {
     );
     let (_, response) = alter_configs(&image, &request("segment.ms", None, false), &context());
     assert_eq!(response.responses[0].error_code, ErrorCode::INVALID_REQUEST);
+}
+
+#[test]
+fn a_lower_min_isr_makes_an_end_of_eligible_replicas() {
+    let defaults =
+        crate::metadata::configs::BrokerDefaults::new(1, [("min.insync.replicas".into(), "2".into())])
+            .unwrap();
+    let image = create_with(&brokers(2), "t", &[&[1, 2]]);
+    let fenced = set_fenced(&image, &defaults, 2, image.broker(2).unwrap().epoch, true).0;
+    let image = apply(&image, &fenced);
+    assert_eq!(image.partition("t", 0).unwrap().elr, [2]);
+    let set = incremental::AlterableConfig {
+        name: "min.insync.replicas".into(),
+        config_operation: 0,
+        value: Some("1".into()),
+    };
+    let resource =
+        incremental::AlterConfigsResource { resource_type: 2, resource_name: "t".into(), configs: vec![set] };
+    let request =
+        incremental::IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let cx = Context { defaults: Arc::new(defaults), ..context() };
+    let (records, _) = incremental_alter_configs(&image, &request, &cx);
+    assert_eq!(apply(&image, &records).partition("t", 0).unwrap().elr, []);
 }

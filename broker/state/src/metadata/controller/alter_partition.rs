@@ -175,3 +175,152 @@ fn answer(
         partition_epoch: after.partition_epoch,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        apply, brokers, create_with, fence, in_directory, proposal, reassignment, t0, t0_change,
+    };
+    use super::super::{
+        alter_partition_reassignments, begin_controlled_shutdown, register_broker, set_fenced,
+    };
+    use super::*;
+    use crate::metadata::record::MetadataRecord;
+
+    fn code(image: &Image, request: &AlterPartitionRequest, version: i16) -> (ErrorCode, usize) {
+        let (records, response) = alter_partition(image, &BrokerDefaults::default(), request, version);
+        assert_eq!(response.error_code, ErrorCode::NONE);
+        (response.topics[0].partitions[0].error_code, records.len())
+    }
+
+    fn records(image: &Image, request: &AlterPartitionRequest) -> Vec<MetadataRecord> {
+        alter_partition(image, &BrokerDefaults::default(), request, 3).0
+    }
+
+    #[test]
+    fn a_proposal_is_checked_against_what_the_controller_knows() {
+        let image = fence(&create_with(&brokers(4), "t", &[&[1, 2, 3]]), 3, true);
+        type Edit = fn(&mut AlterPartitionRequestPartitionData);
+        let cases: &[(&[BrokerId], Edit, ErrorCode)] = &[
+            (&[1], |_| {}, ErrorCode::NONE),
+            (&[1, 2, 3], |_| {}, ErrorCode::INELIGIBLE_REPLICA),
+            (&[2], |_| {}, ErrorCode::INVALID_REQUEST),
+            (&[], |_| {}, ErrorCode::INVALID_REQUEST),
+            (&[1, 4], |_| {}, ErrorCode::INVALID_REQUEST),
+            (&[1, 9], |_| {}, ErrorCode::INVALID_REQUEST),
+            (&[1, 2, 2], |_| {}, ErrorCode::INVALID_REQUEST),
+            (&[1], |data| data.partition_epoch -= 1, ErrorCode::INVALID_UPDATE_VERSION),
+            (&[1], |data| data.partition_epoch += 1, ErrorCode::NOT_CONTROLLER),
+            (&[1], |data| data.leader_epoch -= 1, ErrorCode::FENCED_LEADER_EPOCH),
+            (&[1], |data| data.leader_epoch += 1, ErrorCode::NOT_CONTROLLER),
+            (&[1], |data| data.leader_recovery_state = 1, ErrorCode::INVALID_REQUEST),
+            (&[1, 2], |data| data.new_isr_with_epochs[1].broker_epoch = 0, ErrorCode::INELIGIBLE_REPLICA),
+            (&[1, 2], |data| data.new_isr_with_epochs[1].broker_epoch = -1, ErrorCode::NONE),
+            (&[1], |data| data.partition_index = 1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        ];
+        for (at, (isr, edit, expected)) in cases.iter().enumerate() {
+            let mut request = proposal(&image, isr);
+            edit(&mut request.topics[0].partitions[0]);
+            let count = usize::from(*expected == ErrorCode::NONE);
+            assert_eq!(code(&image, &request, 3), (*expected, count), "case {at}");
+        }
+        let mut request = proposal(&image, &[1]);
+        request.topics[0].topic_id = Uuid([9; 16]);
+        assert_eq!(code(&image, &request, 3).0, ErrorCode::UNKNOWN_TOPIC_ID);
+        let mut request = proposal(&image, &[1]);
+        (request.broker_id, request.broker_epoch) = (2, image.broker(2).unwrap().epoch);
+        assert_eq!(code(&image, &request, 3).0, ErrorCode::INVALID_REQUEST, "not the leader");
+        for (id, epoch, error) in
+            [(1, 99, ErrorCode::STALE_BROKER_EPOCH), (9, 0, ErrorCode::BROKER_ID_NOT_REGISTERED)]
+        {
+            let mut request = proposal(&image, &[1]);
+            (request.broker_id, request.broker_epoch) = (id, epoch);
+            let (records, response) = alter_partition(&image, &BrokerDefaults::default(), &request, 3);
+            assert_eq!((records.len(), response.error_code), (0, error));
+        }
+    }
+
+    #[test]
+    fn one_proposal_of_each_partition_makes_one_record_even_if_it_changes_nothing() {
+        let image = create_with(&brokers(2), "t", &[&[1, 2]]);
+        let mut request = proposal(&image, &[1, 2]);
+        assert_eq!(records(&image, &request), [t0_change(&image).into()]);
+        let data = &mut request.topics[0].partitions;
+        data[0].new_isr = vec![1];
+        data.push(data[0].clone());
+        let (records, response) = alter_partition(&image, &BrokerDefaults::default(), &request, 2);
+        let shrunk = PartitionChangeRecord { isr: Some(vec![1]), ..t0_change(&image) };
+        assert_eq!(records, [shrunk.into()]);
+        let [first, second] = &response.topics[0].partitions[..] else { panic!("{response:?}") };
+        assert_eq!((first.isr.as_slice(), first.leader_id, first.partition_epoch), (&[1][..], 1, 1));
+        assert_eq!(second.error_code, ErrorCode::INVALID_REQUEST);
+    }
+
+    #[test]
+    fn a_leader_recovers_once_and_alone() {
+        let image = create_with(&brokers(2), "t", &[&[1, 2]]);
+        let unclean =
+            PartitionChangeRecord { isr: Some(vec![1]), recovering: 1, leader: 1, ..t0_change(&image) };
+        let image = apply(&image, &[unclean.into()]);
+        let mut request = proposal(&image, &[1, 2]);
+        request.topics[0].partitions[0].leader_recovery_state = 1;
+        assert_eq!(code(&image, &request, 3).0, ErrorCode::INVALID_REQUEST);
+        let recovered = PartitionChangeRecord { recovering: 0, ..t0_change(&image) };
+        assert_eq!(records(&image, &proposal(&image, &[1])), [recovered.into()]);
+    }
+
+    #[test]
+    fn a_leader_that_is_shutting_down_may_still_take_others_in_but_nobody_takes_it_in() {
+        let image = fence(&create_with(&brokers(2), "t", &[&[1, 2]]), 2, true);
+        let stop = |image: &Image, id| {
+            let epoch = image.broker(id).unwrap().epoch;
+            apply(image, &begin_controlled_shutdown(image, &BrokerDefaults::default(), id, epoch).0)
+        };
+        let image = fence(&stop(&image, 1), 2, false);
+        let joined = PartitionChangeRecord { isr: Some(vec![1, 2]), ..t0_change(&image) };
+        assert_eq!(records(&image, &proposal(&image, &[1, 2])), [joined.into()]);
+        let image = stop(&image, 2);
+        assert_eq!(code(&image, &proposal(&image, &[1, 2]), 3).0, ErrorCode::INELIGIBLE_REPLICA);
+    }
+
+    #[test]
+    fn a_move_ends_with_the_last_new_replica_in_sync_and_a_leader_that_leaves_is_followed() {
+        let image = create_with(&brokers(4), "t", &[&[1, 2]]);
+        let begin =
+            alter_partition_reassignments(&image, &BrokerDefaults::default(), &reassignment(Some(&[3, 4])));
+        let image = apply(&image, &begin.0);
+        assert_eq!(t0(&image).replicas, [3, 4, 1, 2]);
+        let image = apply(&image, &records(&image, &proposal(&image, &[1, 2, 3])));
+        assert_eq!((t0(&image).replicas.len(), t0(&image).leader), (4, 1), "the fourth is not in sync yet");
+        let (records, response) =
+            alter_partition(&image, &BrokerDefaults::default(), &proposal(&image, &[1, 2, 3, 4]), 3);
+        let done = PartitionChangeRecord {
+            isr: Some(vec![3, 4]),
+            leader: 3,
+            replicas: Some(vec![3, 4]),
+            adding: Some(vec![]),
+            removing: Some(vec![]),
+            directories: Some(vec![Uuid::ZERO; 2]),
+            ..t0_change(&image)
+        };
+        assert_eq!(records, [done.into()]);
+        let answer = &response.topics[0].partitions[0];
+        assert_eq!((answer.error_code, answer.leader_id), (ErrorCode::NEW_LEADER_ELECTED, 3));
+        assert_eq!(t0(&apply(&image, &records)).leader_epoch, answer.leader_epoch);
+    }
+
+    #[test]
+    fn a_replica_with_a_new_disk_counts_again_once_it_is_in_sync() {
+        let defaults = BrokerDefaults::default();
+        let image = [1, 2].iter().fold(Image::empty(), |image, &id| {
+            apply(&image, &register_broker(&image, &defaults, &in_directory(id, id as u8)).0)
+        });
+        let image = create_with(&image, "t", &[&[1, 2]]);
+        let image = apply(&image, &register_broker(&image, &defaults, &in_directory(2, 72)).0);
+        let epoch = image.broker(1).unwrap().epoch;
+        assert_eq!(t0(&image).isr, [1]);
+        let image = apply(&image, &records(&image, &proposal(&image, &[1, 2])));
+        assert_eq!(t0(&image).directories, [Uuid([1; 16]), Uuid([72; 16])]);
+        assert_eq!(t0(&apply(&image, &set_fenced(&image, &defaults, 1, epoch, true).0)).leader, 2);
+    }
+}

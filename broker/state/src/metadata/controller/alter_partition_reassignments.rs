@@ -1,15 +1,11 @@
-//! AlterPartitionReassignments and ListPartitionReassignments: replicas move to other brokers (KIP-455). New ones are added first; the old
-//! ones go once all new ones are in sync (see [`alter_partition`](super::alter_partition)).
+//! AlterPartitionReassignments: replicas move to other brokers (KIP-455). New ones are added first; the old ones go once all new ones are in
+//! sync (see [`alter_partition`](super::alter_partition)).
 
 use std::collections::BTreeSet;
 
 use headrace_protocol::messages::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition,
     ReassignablePartitionResponse, ReassignableTopicResponse,
-};
-use headrace_protocol::messages::list_partition_reassignments::{
-    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, OngoingPartitionReassignment,
-    OngoingTopicReassignment,
 };
 use headrace_protocol::{ErrorCode, Uuid};
 
@@ -95,7 +91,7 @@ fn reassign(
             set_replicas(image, partition, &mut change, original);
         }
         Some(target) => {
-            check(image, &original, target, may_change_count)?;
+            check(image, partition, &original, target, may_change_count)?;
             change.adding = target.iter().copied().filter(|id| !original.contains(id)).collect();
             change.removing = original.iter().copied().filter(|id| !target.contains(id)).collect();
             let removing = change.removing.clone();
@@ -139,6 +135,7 @@ fn set_replicas(image: &Image, partition: &Partition, change: &mut Change<'_>, r
 
 fn check(
     image: &Image,
+    partition: &Partition,
     original: &[BrokerId],
     target: &[BrokerId],
     may_change_count: bool,
@@ -154,6 +151,11 @@ fn check(
     if let Some(unknown) = target.iter().find(|id| image.broker(**id).is_none()) {
         return bad(format!("The replica list names broker {unknown}, but no such broker is registered."));
     }
+    // Whoever is a replica already may be away for a while; a new one that is away would let the move hang.
+    let is_away = |id: &&BrokerId| image.broker(**id).is_some_and(|broker| broker.fenced);
+    if let Some(fenced) = target.iter().filter(|id| !partition.replicas.contains(id)).find(is_away) {
+        return bad(format!("The replica list adds broker {fenced}, but that is fenced: start it first."));
+    }
     if !may_change_count && original.len() != target.len() {
         return refuse(
             ErrorCode::INVALID_REPLICATION_FACTOR,
@@ -167,33 +169,132 @@ fn check(
     Ok(())
 }
 
-/// The moves that are under way.
-pub fn list_partition_reassignments(
-    image: &Image,
-    request: &ListPartitionReassignmentsRequest,
-) -> ListPartitionReassignmentsResponse {
-    let ongoing = |topic: &Topic, wanted: &dyn Fn(i32) -> bool| {
-        let moves = |p: &&std::sync::Arc<Partition>| {
-            wanted(p.index) && !(p.adding.is_empty() && p.removing.is_empty())
-        };
-        let describe = |p: &std::sync::Arc<Partition>| OngoingPartitionReassignment {
-            partition_index: p.index,
-            replicas: p.replicas.clone(),
-            adding_replicas: p.adding.clone(),
-            removing_replicas: p.removing.clone(),
-        };
-        let partitions: Vec<_> = topic.partitions.iter().filter(moves).map(describe).collect();
-        (!partitions.is_empty()).then(|| OngoingTopicReassignment { name: topic.name.clone(), partitions })
+#[cfg(test)]
+mod tests {
+    use headrace_protocol::messages::list_partition_reassignments::{
+        ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics,
     };
-    let topics = match &request.topics {
-        None => image.topics().filter_map(|topic| ongoing(topic, &|_| true)).collect(),
-        Some(asked) => asked
-            .iter()
-            .filter_map(|asked| {
-                let topic = image.topic(&asked.name)?;
-                ongoing(topic, &|index| asked.partition_indexes.contains(&index))
-            })
-            .collect(),
-    };
-    ListPartitionReassignmentsResponse { topics, ..Default::default() }
+
+    use super::super::list_partition_reassignments;
+    use super::super::testing::{apply, brokers, create_with, fence, reassignment, t0, t0_change};
+    use super::*;
+    use crate::metadata::model::NO_LEADER;
+
+    fn ask(image: &Image, replicas: Option<&[BrokerId]>) -> Result<Vec<MetadataRecord>, (ErrorCode, String)> {
+        let (records, response) =
+            alter_partition_reassignments(image, &BrokerDefaults::default(), &reassignment(replicas));
+        let answer = &response.responses[0].partitions[0];
+        let text = answer.error_message.as_ref().map(ToString::to_string).unwrap_or_default();
+        if answer.error_code.is_err() { Err((answer.error_code, text)) } else { Ok(records) }
+    }
+
+    fn moved(image: &Image, replicas: Option<&[BrokerId]>) -> Image {
+        apply(image, &ask(image, replicas).unwrap())
+    }
+
+    #[test]
+    fn what_cannot_be_done_says_why() {
+        let image = fence(&create_with(&brokers(4), "t", &[&[1, 2]]), 4, true);
+        let assignment = ErrorCode::INVALID_REPLICA_ASSIGNMENT;
+        for (replicas, code, part) in [
+            (None, ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, ""),
+            (Some(&[][..]), assignment, "empty"),
+            (Some(&[1, 1]), assignment, "twice"),
+            (Some(&[1, 9]), assignment, "broker 9"),
+            (Some(&[1, -1]), assignment, "broker -1"),
+            (Some(&[1, 4]), assignment, "fenced"),
+        ] {
+            let (found, text) = ask(&image, replicas).unwrap_err();
+            assert!(found == code && text.contains(part), "{replicas:?}: {found} {text}");
+        }
+        let mut request = reassignment(Some(&[1, 2, 3]));
+        request.allow_replication_factor_change = false;
+        let twice = request.topics[0].partitions[0].clone();
+        request.topics[0].partitions.push(twice);
+        request.topics[0].partitions.push(ReassignablePartition { partition_index: 7, replicas: None });
+        let (records, response) = alter_partition_reassignments(&image, &BrokerDefaults::default(), &request);
+        let codes: Vec<_> = response.responses[0].partitions.iter().map(|p| p.error_code).collect();
+        assert_eq!(
+            (records, codes),
+            (
+                vec![],
+                vec![
+                    ErrorCode::INVALID_REPLICATION_FACTOR,
+                    ErrorCode::INVALID_REQUEST,
+                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                ]
+            )
+        );
+    }
+
+    #[test]
+    fn new_replicas_come_first_and_old_ones_stay_until_they_may_go() {
+        let image = create_with(&brokers(4), "t", &[&[1, 2]]);
+        let zeros = |count| Some(vec![Uuid::ZERO; count]);
+        type Edit<'a> = &'a dyn Fn(&mut PartitionChangeRecord);
+        let cases: &[(&[BrokerId], Edit<'_>)] = &[
+            (&[3, 1], &|r| {
+                r.replicas = Some(vec![3, 1, 2]);
+                r.adding = Some(vec![3]);
+                r.removing = Some(vec![2]);
+                r.directories = zeros(3);
+            }),
+            (&[1, 2, 3], &|r| {
+                r.replicas = Some(vec![1, 2, 3]);
+                r.adding = Some(vec![3]);
+                r.directories = zeros(3);
+            }),
+            // What needs nobody to catch up is done at once: another order, or fewer.
+            (&[2, 1], &|r| r.replicas = Some(vec![2, 1])),
+            (&[2], &|r| {
+                r.replicas = Some(vec![2]);
+                r.isr = Some(vec![2]);
+                r.leader = 2;
+                r.directories = zeros(1);
+            }),
+        ];
+        for (target, edit) in cases {
+            let mut expected = t0_change(&image);
+            edit(&mut expected);
+            assert_eq!(ask(&image, Some(target)).unwrap(), [expected.into()], "{target:?}");
+        }
+        assert_eq!(ask(&image, Some(&[1, 2])).unwrap(), []);
+    }
+
+    #[test]
+    fn a_move_can_be_changed_taken_back_and_listed() {
+        let image = create_with(&create_with(&brokers(4), "t", &[&[1, 2]]), "u", &[&[1]]);
+        let moving = moved(&image, Some(&[3, 4]));
+        let list = |topics| {
+            let request = ListPartitionReassignmentsRequest { topics, ..Default::default() };
+            list_partition_reassignments(&moving, &request).topics
+        };
+        let all = list(None);
+        assert_eq!((all.len(), all[0].name.as_str()), (1, "t"));
+        let found = &all[0].partitions[0];
+        assert_eq!(found.replicas, [3, 4, 1, 2]);
+        assert_eq!((&found.adding_replicas[..], &found.removing_replicas[..]), (&[3, 4][..], &[1, 2][..]));
+        let named = |name: &str, partition_indexes| {
+            list(Some(vec![ListPartitionReassignmentsTopics { name: name.into(), partition_indexes }])).len()
+        };
+        assert_eq!((named("t", vec![0]), named("t", vec![1]), named("u", vec![0])), (1, 0, 0));
+        let back = moved(&moving, None);
+        assert_eq!((&t0(&back).replicas[..], &t0(&back).adding[..]), (&[1, 2][..], &[][..]));
+        let other = moved(&moving, Some(&[1, 4]));
+        assert_eq!((&t0(&other).replicas[..], &t0(&other).adding[..]), (&[1, 4, 2][..], &[4][..]));
+        // A move to one that went away meanwhile may be asked for again.
+        let away = fence(&moving, 3, true);
+        assert_eq!(moved(&away, Some(&[3, 1])).partition("t", 0).unwrap().adding, [3]);
+    }
+
+    #[test]
+    fn a_move_is_not_taken_back_if_only_new_replicas_have_everything() {
+        let image = moved(&create_with(&brokers(4), "t", &[&[1, 2]]), Some(&[3, 4]));
+        let only = PartitionChangeRecord { isr: Some(vec![3]), leader: 3, ..t0_change(&image) };
+        let image = apply(&image, &[only.into()]);
+        assert_eq!(ask(&image, None).unwrap_err().0, ErrorCode::INVALID_REPLICA_ASSIGNMENT);
+        let gone = fence(&image, 3, true);
+        assert_eq!((t0(&gone).leader, &t0(&gone).elr[..]), (NO_LEADER, &[3][..]));
+        assert_eq!(ask(&gone, None).unwrap_err().0, ErrorCode::INVALID_REPLICA_ASSIGNMENT);
+    }
 }

@@ -3,7 +3,7 @@
 use headrace_protocol::{ErrorCode, Str, Uuid};
 
 use super::Outcome;
-use super::partition_change::{Change, Election, has_directory};
+use super::partition_change::{Change, Election, directory_of, has_directory};
 use crate::metadata::configs::BrokerDefaults;
 use crate::metadata::image::Image;
 use crate::metadata::model::{BrokerEpoch, BrokerId, Endpoint, NO_LEADER, Partition, Topic};
@@ -55,6 +55,9 @@ pub fn register_broker(
     let before = image.broker(request.id).map_or(-1, |known| known.epoch);
     let broker_epoch = i64::try_from(image.offset()).unwrap_or(i64::MAX - 1).max(before) + 1;
     let is_clean = before >= 0 && request.previous_epoch == before;
+    let former_dirs = image.broker(request.id).map_or(&[][..], |known| &known.log_dirs);
+    let lacks_some =
+        !request.log_dirs.is_empty() && former_dirs.iter().any(|dir| !request.log_dirs.contains(dir));
     let endpoint = |e: &Endpoint| EndpointRecord {
         listener: e.listener.clone(),
         host: e.host.clone(),
@@ -80,7 +83,10 @@ pub fn register_broker(
         // What it led before its restart is led in a new epoch, be it by itself: a crash may have taken from its log, and whoever read
         // that must notice (KIP-320).
         change.new_epoch_for = (partition.leader == id).then_some(id);
-        if !is_clean || !has_directory(after, partition, id) {
+        // A replica of which it is not known where it was may have been in a directory that is gone.
+        let may_be_gone =
+            lacks_some && directory_of(&partition.replicas, &partition.directories, id).is_none();
+        if !is_clean || may_be_gone || !has_directory(after, partition, id) {
             change.unclean = Some(id);
         }
         change.record()
@@ -88,7 +94,8 @@ pub fn register_broker(
     (records, Ok(broker_epoch))
 }
 
-/// Fences or unfences a broker. A fenced broker leads nothing and is not in sync; what only it has waits for it.
+/// Fences or unfences a broker. A fenced broker leads nothing and is not in sync; what only it has waits for it. One that has no log
+/// directory left stays fenced: `KAFKA_STORAGE_ERROR`.
 pub fn set_fenced(
     image: &Image,
     defaults: &BrokerDefaults,
@@ -102,6 +109,9 @@ pub fn set_fenced(
     };
     if known.is_none_or(|broker| broker.fenced == fenced) {
         return (Vec::new(), Ok(()));
+    }
+    if known.is_some_and(|broker| broker.log_dirs == [NO_DIRECTORY]) {
+        return (Vec::new(), Err(ErrorCode::KAFKA_STORAGE_ERROR));
     }
     let change =
         BrokerChangeRecord { broker_id: id, fenced: i8::from(fenced), ..BrokerChangeRecord::default() };
@@ -165,7 +175,8 @@ pub fn unregister_broker(
     (records, Ok(()))
 }
 
-/// Log directories of a broker have failed: its replicas in them are neither in sync nor leaders any more. The others stay.
+/// Log directories of a broker have failed: its replicas in them are neither in sync nor leaders any more. The others stay; if none is left,
+/// the broker is fenced until it starts again.
 pub fn offline_log_dirs(
     image: &Image,
     defaults: &BrokerDefaults,
@@ -185,9 +196,11 @@ pub fn offline_log_dirs(
     if record.log_dirs.is_empty() {
         // An empty list stands for "not known".
         record.log_dirs.push(NO_DIRECTORY);
+        record.fenced = true;
     }
+    let is_fenced = record.fenced;
     let records = with_partitions(image, record.into(), |after, topic, partition| {
-        let is_lost = partition.isr.contains(&id) && !has_directory(after, partition, id);
+        let is_lost = partition.isr.contains(&id) && (is_fenced || !has_directory(after, partition, id));
         is_lost.then(|| Change::of(after, defaults, topic, partition).without(id).record()).flatten()
     });
     (records, Ok(()))
@@ -221,7 +234,7 @@ fn with_partitions(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{apply, brokers, create_with, registration};
+    use super::super::testing::{apply, brokers, create_with, fence, in_directory, registration};
     use super::*;
 
     fn state(image: &Image, topic: &str) -> (BrokerId, Vec<BrokerId>, i32) {
@@ -284,5 +297,93 @@ mod tests {
             unregister_broker(&after, &BrokerDefaults::default(), 1).1,
             Err(ErrorCode::BROKER_ID_NOT_REGISTERED)
         );
+    }
+
+    #[test]
+    fn a_broker_that_stops_hands_over_what_others_can_lead_and_leads_the_rest_on() {
+        let defaults = BrokerDefaults::default();
+        let image = create_with(&create_with(&brokers(2), "t", &[&[1, 2]]), "u", &[&[1]]);
+        let epoch = image.broker(1).unwrap().epoch;
+        let (records, may_go) = begin_controlled_shutdown(&image, &defaults, 1, epoch);
+        let stopping = apply(&image, &records);
+        assert_eq!((state(&stopping, "t"), state(&stopping, "u")), ((2, vec![2], 1), (1, vec![1], 0)));
+        assert_eq!(may_go, Ok(true), "nobody could ever take over the rest");
+        assert_eq!(begin_controlled_shutdown(&stopping, &defaults, 1, epoch), (vec![], Ok(true)));
+        let stale = begin_controlled_shutdown(&stopping, &defaults, 1, epoch - 1);
+        assert_eq!(stale, (vec![], Err(ErrorCode::STALE_BROKER_EPOCH)));
+    }
+
+    #[test]
+    fn a_leader_that_stops_leads_on_while_nobody_else_is_in_sync() {
+        let defaults = BrokerDefaults::default();
+        let image = fence(&create_with(&brokers(2), "t", &[&[1, 2]]), 2, true);
+        let epoch = image.broker(1).unwrap().epoch;
+        let (records, may_go) = begin_controlled_shutdown(&image, &defaults, 1, epoch);
+        let stopping = apply(&image, &records);
+        assert_eq!((may_go, state(&stopping, "t")), (Ok(true), (1, vec![1], 0)));
+        let back = RegisterBroker { incarnation: Uuid([50; 16]), fenced: true, ..registration(2) };
+        let after = apply(&stopping, &register_broker(&stopping, &defaults, &back).0);
+        assert_eq!(state(&after, "t"), (1, vec![1], 0));
+        let live = fence(&after, 2, false);
+        assert_eq!(
+            begin_controlled_shutdown(&live, &defaults, 1, epoch).1,
+            Ok(false),
+            "the other may catch up"
+        );
+    }
+
+    #[test]
+    fn a_clean_restart_stays_eligible_and_an_unclean_one_does_not() {
+        let defaults = BrokerDefaults::new(1, [("min.insync.replicas".into(), "2".into())]).unwrap();
+        let image = create_with(&brokers(2), "t", &[&[1, 2]]);
+        let epoch = image.broker(2).unwrap().epoch;
+        for (previous_epoch, elr) in [(epoch, vec![2]), (epoch - 1, vec![]), (-1, vec![])] {
+            let (incarnation, fenced) = (Uuid([50; 16]), true);
+            let request = RegisterBroker { incarnation, fenced, previous_epoch, ..registration(2) };
+            let after = apply(&image, &register_broker(&image, &defaults, &request).0);
+            assert_eq!(state(&after, "t"), (1, vec![1], 0));
+            assert_eq!(after.partition("t", 0).unwrap().elr, elr, "{previous_epoch}");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_may_have_been_in_a_directory_that_is_gone_is_not_eligible() {
+        let defaults = BrokerDefaults::new(1, [("min.insync.replicas".into(), "2".into())]).unwrap();
+        let (a, b, c) = (Uuid([10; 16]), Uuid([11; 16]), Uuid([12; 16]));
+        let with = |log_dirs: &[Uuid]| RegisterBroker { log_dirs: log_dirs.to_vec(), ..registration(2) };
+        let image = apply(&brokers(1), &register_broker(&brokers(1), &defaults, &with(&[a, b])).0);
+        let image = create_with(&image, "t", &[&[1, 2]]);
+        let previous_epoch = image.broker(2).unwrap().epoch;
+        for (log_dirs, elr) in
+            [(&[a, b][..], vec![2]), (&[a, b, c], vec![2]), (&[a, c], vec![]), (&[a], vec![])]
+        {
+            let request = RegisterBroker {
+                incarnation: Uuid([50; 16]),
+                fenced: true,
+                previous_epoch,
+                ..with(log_dirs)
+            };
+            let after = apply(&image, &register_broker(&image, &defaults, &request).0);
+            assert_eq!(after.partition("t", 0).unwrap().elr, elr, "{log_dirs:?}");
+        }
+    }
+
+    #[test]
+    fn a_broker_whose_log_directories_all_failed_is_fenced_until_it_starts_again() {
+        let defaults = BrokerDefaults::default();
+        let image = [1, 2].into_iter().fold(Image::empty(), |image, id| {
+            apply(&image, &register_broker(&image, &defaults, &in_directory(id, id as u8)).0)
+        });
+        let image = create_with(&create_with(&image, "t", &[&[1, 2]]), "u", &[&[1]]);
+        let epoch = image.broker(1).unwrap().epoch;
+        let failed = [Uuid([1; 16])];
+        let after = apply(&image, &offline_log_dirs(&image, &defaults, 1, epoch, &failed).0);
+        assert_eq!((state(&after, "t"), state(&after, "u")), ((2, vec![2], 1), (NO_LEADER, vec![], 1)));
+        assert_eq!(offline_log_dirs(&after, &defaults, 1, epoch, &failed), (vec![], Ok(())));
+        let unfenced = set_fenced(&after, &defaults, 1, epoch, false);
+        assert_eq!(unfenced, (vec![], Err(ErrorCode::KAFKA_STORAGE_ERROR)));
+        let again = RegisterBroker { incarnation: Uuid([50; 16]), ..in_directory(1, 1) };
+        let back = apply(&after, &register_broker(&after, &defaults, &again).0);
+        assert_eq!(state(&back, "u"), (1, vec![1], 2), "the disk was not lost after all");
     }
 }

@@ -7,12 +7,14 @@
 mod alter_configs;
 mod alter_partition;
 mod alter_partition_reassignments;
+mod assign_replicas_to_dirs;
 mod brokers;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod describe_configs;
 mod elect_leaders;
+mod list_partition_reassignments;
 mod partition_change;
 mod producer_ids;
 #[cfg(test)]
@@ -26,7 +28,8 @@ use headrace_protocol::{ErrorCode, Str, Uuid};
 
 pub use alter_configs::{alter_configs, incremental_alter_configs};
 pub use alter_partition::alter_partition;
-pub use alter_partition_reassignments::{alter_partition_reassignments, list_partition_reassignments};
+pub use alter_partition_reassignments::alter_partition_reassignments;
+pub use assign_replicas_to_dirs::assign_replicas_to_dirs;
 pub use brokers::{
     RegisterBroker, begin_controlled_shutdown, offline_log_dirs, register_broker, set_fenced,
     unregister_broker,
@@ -36,6 +39,7 @@ pub use create_topics::create_topics;
 pub use delete_topics::delete_topics;
 pub use describe_configs::describe_configs;
 pub use elect_leaders::{elect_leaders, elect_preferred, elect_unclean_where_allowed};
+pub use list_partition_reassignments::list_partition_reassignments;
 pub use producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock, allocate_producer_ids};
 
 use super::configs::BrokerDefaults;

@@ -40,6 +40,10 @@ pub(super) struct Change<'a> {
     pub(super) new_epoch_for: Option<BrokerId>,
     /// The leader says that it recovered from an unclean election.
     pub(super) recovered: bool,
+    /// A broker that has this replica anew, without anything in it.
+    pub(super) emptied: Option<BrokerId>,
+    /// An operator asked for a leader: even one with an empty disk will do.
+    pub(super) accepts_empty: bool,
 }
 
 /// Who leads, and what that means for who is in sync.
@@ -74,6 +78,8 @@ impl<'a> Change<'a> {
             },
             new_epoch_for: None,
             recovered: false,
+            emptied: None,
+            accepts_empty: false,
         }
     }
 
@@ -83,15 +89,19 @@ impl<'a> Change<'a> {
         self
     }
 
-    /// Whether a broker lives and still has the directory in which it had this partition.
+    /// Whether a broker lives and still has the directory in which it has this partition.
     pub(super) fn may_lead(&self, id: BrokerId) -> bool {
-        self.image.is_live(id) && has_directory(self.image, self.partition, id)
+        self.image.is_live(id) && self.has_directory(id)
     }
 
     /// Whether a leader may go on: one that is shutting down does, until others have taken over.
     fn may_stay(&self, id: BrokerId) -> bool {
-        self.image.broker(id).is_some_and(|broker| !broker.fenced)
-            && has_directory(self.image, self.partition, id)
+        self.image.broker(id).is_some_and(|broker| !broker.fenced) && self.has_directory(id)
+    }
+
+    /// By the directories as they are to be.
+    pub(super) fn has_directory(&self, id: BrokerId) -> bool {
+        is_present(self.image, &self.replicas, &self.directories, id)
     }
 
     fn first(&self, among: &[BrokerId]) -> Option<BrokerId> {
@@ -101,7 +111,8 @@ impl<'a> Change<'a> {
     /// Replicas that had everything acknowledged when they left the in-sync replicas, and have lost nothing since.
     fn eligible(&self) -> Vec<BrokerId> {
         let had = |id: &BrokerId| self.partition.isr.contains(id) || self.partition.elr.contains(id);
-        let is_out = |id: &BrokerId| !self.isr.contains(id) && self.unclean != Some(*id);
+        let is_out =
+            |id: &BrokerId| !self.isr.contains(id) && self.unclean != Some(*id) && self.emptied != Some(*id);
         self.replicas.iter().copied().filter(|id| had(id) && is_out(id)).collect()
     }
 
@@ -129,10 +140,9 @@ impl<'a> Change<'a> {
             NO_LEADER => self.partition.last_known_elr.first().copied(),
             leader => Some(leader),
         };
-        let last = last.filter(|id| self.may_lead(*id) && self.isr.is_empty() && eligible.is_empty());
-        // Whoever lives, be it with an empty disk: that was asked for.
-        let lives = |id: &BrokerId| self.image.is_live(*id);
-        let any = || self.replicas.iter().copied().find(lives).filter(|_| self.election == Election::Unclean);
+        let last = last.filter(|id| self.may_lead(*id) && self.emptied != Some(*id));
+        let last = last.filter(|_| self.isr.is_empty() && eligible.is_empty());
+        let any = || self.least_bad().filter(|_| self.election == Election::Unclean);
         match last.or_else(any) {
             Some(leader) => {
                 self.isr = vec![leader];
@@ -143,13 +153,29 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// Whom to elect although it lacks records: one that has its log. One with an empty disk makes an end of all records, so it has to be
+    /// asked for, or nobody registered has a log that may yet come back.
+    fn least_bad(&self) -> Option<BrokerId> {
+        let has_log = |id: &BrokerId| self.has_directory(*id) && self.emptied != Some(*id);
+        let lives = |id: &BrokerId| self.image.is_live(*id);
+        let living = || self.replicas.iter().copied().filter(lives);
+        let may_return = |id: &BrokerId| self.image.broker(*id).is_some() && has_log(id);
+        let empty_will_do = self.accepts_empty || !self.replicas.iter().any(may_return);
+        living().find(has_log).or_else(|| living().next().filter(|_| empty_will_do))
+    }
+
     /// A replica that lost its disk, and counts again, has its records in another directory now.
     pub(super) fn move_to_present_directory(&mut self, id: BrokerId) {
-        let at = self.partition.replicas.iter().position(|replica| *replica == id);
-        if let Some(directory) = at.and_then(|at| self.directories.get_mut(at))
-            && !has_directory(self.image, self.partition, id)
-        {
-            *directory = only_directory(self.image, id);
+        if !self.has_directory(id) {
+            self.set_directory(id, only_directory(self.image, id));
+        }
+    }
+
+    /// The replica of this broker is in this directory from now on.
+    pub(super) fn set_directory(&mut self, id: BrokerId, directory: Uuid) {
+        self.directories.resize(self.replicas.len(), Uuid::ZERO);
+        if let Some(at) = self.replicas.iter().position(|replica| *replica == id) {
+            self.directories[at] = directory;
         }
     }
 
@@ -158,7 +184,7 @@ impl<'a> Change<'a> {
     fn last_resort(&self) -> Vec<BrokerId> {
         let before = self.partition;
         let last = if before.leader == NO_LEADER { &before.last_known_elr } else { &vec![before.leader] };
-        let stays = |id: &&BrokerId| self.replicas.contains(id);
+        let stays = |id: &&BrokerId| self.replicas.contains(id) && self.emptied != Some(**id);
         last.iter().chain(&before.isr).chain(&before.elr).find(stays).copied().into_iter().collect()
     }
 
@@ -195,10 +221,18 @@ impl<'a> Change<'a> {
 
 /// Whether the log directory that a replica is assigned to is still its broker's, as far as both are known.
 pub(super) fn has_directory(image: &Image, partition: &Partition, id: BrokerId) -> bool {
-    let at = partition.replicas.iter().position(|replica| *replica == id);
-    let assigned = at.and_then(|at| partition.directories.get(at)).filter(|dir| !dir.is_zero());
+    is_present(image, &partition.replicas, &partition.directories, id)
+}
+
+fn is_present(image: &Image, replicas: &[BrokerId], directories: &[Uuid], id: BrokerId) -> bool {
     let known = image.broker(id).map_or(&[][..], |broker| &broker.log_dirs);
-    assigned.is_none_or(|dir| known.is_empty() || known.contains(dir))
+    directory_of(replicas, directories, id).is_none_or(|dir| known.is_empty() || known.contains(&dir))
+}
+
+/// The log directory that a replica is assigned to, if it is known.
+pub(super) fn directory_of(replicas: &[BrokerId], directories: &[Uuid], id: BrokerId) -> Option<Uuid> {
+    let at = replicas.iter().position(|replica| *replica == id)?;
+    directories.get(at).copied().filter(|dir| !dir.is_zero())
 }
 
 /// The directory that a new replica on this broker is sure to be in: its only one. Zero stands for unknown.
@@ -208,3 +242,7 @@ pub(super) fn only_directory(image: &Image, id: BrokerId) -> Uuid {
         _ => Uuid::ZERO,
     }
 }
+
+#[cfg(test)]
+#[path = "partition_change_tests.rs"]
+mod tests;

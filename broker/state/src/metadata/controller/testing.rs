@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
+use headrace_protocol::messages::alter_partition::{
+    AlterPartitionRequest, AlterPartitionRequestPartitionData, AlterPartitionRequestTopicData, BrokerState,
+};
+use headrace_protocol::messages::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
+};
 use headrace_protocol::messages::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 use headrace_protocol::{ErrorCode, Str, Uuid};
 
-use super::{Context, Limits, RegisterBroker, create_topics, register_broker};
+use super::{Context, Limits, RegisterBroker, create_topics, register_broker, set_fenced};
 use crate::metadata::configs::BrokerDefaults;
 use crate::metadata::image::Image;
-use crate::metadata::model::{BrokerId, Endpoint};
-use crate::metadata::record::MetadataRecord;
+use crate::metadata::model::{BrokerEpoch, BrokerId, Endpoint, Partition};
+use crate::metadata::record::{MetadataRecord, PartitionChangeRecord};
 
 /// Broker 1's file says `num.partitions=3`.
 pub(super) fn context() -> Context {
@@ -96,4 +102,55 @@ pub(super) fn create_with(image: &Image, name: &str, assignments: &[&[BrokerId]]
         image,
         CreatableTopic { name, num_partitions: -1, replication_factor: -1, assignments, configs: vec![] },
     )
+}
+
+/// -1 if it is not registered.
+pub(super) fn epoch(image: &Image, id: BrokerId) -> BrokerEpoch {
+    image.broker(id).map_or(-1, |broker| broker.epoch)
+}
+
+pub(super) fn fence(image: &Image, id: BrokerId, fenced: bool) -> Image {
+    apply(image, &set_fenced(image, &BrokerDefaults::default(), id, epoch(image, id), fenced).0)
+}
+
+/// A later process of the broker, with this log directory, that cannot say what the former one left.
+pub(super) fn in_directory(id: BrokerId, directory: u8) -> RegisterBroker {
+    let incarnation = Uuid([directory; 16]);
+    RegisterBroker { incarnation, log_dirs: vec![incarnation], ..registration(id) }
+}
+
+/// The first partition of topic `t`.
+pub(super) fn t0(image: &Image) -> &Partition {
+    image.partition("t", 0).unwrap()
+}
+
+/// A change of the first partition of topic `t` that changes nothing yet.
+pub(super) fn t0_change(image: &Image) -> PartitionChangeRecord {
+    PartitionChangeRecord::of(image.topic("t").unwrap().id, 0)
+}
+
+/// The leader of the first partition of topic `t` says that these are in sync, as version 3 has it.
+pub(super) fn proposal(image: &Image, isr: &[BrokerId]) -> AlterPartitionRequest {
+    let partition = t0(image);
+    let member = |&id: &BrokerId| BrokerState { broker_id: id, broker_epoch: epoch(image, id) };
+    let data = AlterPartitionRequestPartitionData {
+        leader_epoch: partition.leader_epoch,
+        partition_epoch: partition.partition_epoch,
+        new_isr_with_epochs: isr.iter().map(member).collect(),
+        ..Default::default()
+    };
+    let topic_id = image.topic("t").unwrap().id;
+    AlterPartitionRequest {
+        broker_id: partition.leader,
+        broker_epoch: epoch(image, partition.leader),
+        topics: vec![AlterPartitionRequestTopicData { topic_id, partitions: vec![data] }],
+    }
+}
+
+/// Moves the first partition of topic `t`, or takes a move back.
+pub(super) fn reassignment(replicas: Option<&[BrokerId]>) -> AlterPartitionReassignmentsRequest {
+    let replicas = replicas.map(<[BrokerId]>::to_vec);
+    let partitions = vec![ReassignablePartition { partition_index: 0, replicas }];
+    let topics = vec![ReassignableTopic { name: "t".into(), partitions }];
+    AlterPartitionReassignmentsRequest { topics, ..Default::default() }
 }
