@@ -227,7 +227,7 @@ mod tests {
         let mut request = proposal(&image, &[1]);
         request.topics[0].topic_id = Uuid([9; 16]);
         assert_eq!(code(&image, &request, 3).0, ErrorCode::UNKNOWN_TOPIC_ID);
-        let mut request = proposal(&image, &[1]);
+        let mut request = proposal(&image, &[1, 2]);
         (request.broker_id, request.broker_epoch) = (2, image.broker(2).unwrap().epoch);
         assert_eq!(code(&image, &request, 3).0, ErrorCode::INVALID_REQUEST, "not the leader");
         for (id, epoch, error) in

@@ -369,6 +369,20 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_whose_directory_is_gone_is_not_eligible_however_clean_the_stop_was() {
+        let defaults = BrokerDefaults::new(1, [("min.insync.replicas".into(), "2".into())]).unwrap();
+        let image = apply(&brokers(1), &register_broker(&brokers(1), &defaults, &in_directory(2, 2)).0);
+        let image = create_with(&image, "t", &[&[1, 2]]);
+        let previous_epoch = image.broker(2).unwrap().epoch;
+        for (directory, elr) in [(2, vec![2]), (72, vec![])] {
+            let incarnation = Uuid([50; 16]);
+            let request = RegisterBroker { incarnation, previous_epoch, ..in_directory(2, directory) };
+            let after = apply(&image, &register_broker(&image, &defaults, &request).0);
+            assert_eq!(after.partition("t", 0).unwrap().elr, elr, "{directory}");
+        }
+    }
+
+    #[test]
     fn a_broker_whose_log_directories_all_failed_is_fenced_until_it_starts_again() {
         let defaults = BrokerDefaults::default();
         let image = [1, 2].into_iter().fold(Image::empty(), |image, id| {

@@ -1,6 +1,9 @@
 use headrace_protocol::messages::create_topics::CreatableTopicConfig;
 
-use super::super::testing::{apply, brokers, context, create, one_broker, topic};
+use super::super::testing::{
+    apply, brokers, context, create, create_with, fence, in_directory, one_broker, registration, t0, topic,
+};
+use super::super::{RegisterBroker, register_broker};
 use super::*;
 
 fn ask(image: &Image, topics: Vec<CreatableTopic>) -> (Vec<MetadataRecord>, CreateTopicsResponse) {
@@ -155,4 +158,38 @@ fn a_name_can_be_used_again_after_its_topic_is_gone() {
     let changes = again.changed_topics(&image);
     assert_eq!((changes.changed.len(), changes.removed.len()), (1, 1));
     assert_eq!(changes.removed[0].id, first);
+}
+
+#[test]
+fn a_fenced_replica_that_is_named_is_not_in_sync_and_one_at_least_has_to_live() {
+    let image = fence(&brokers(3), 1, true);
+    let created = create_with(&image, "t", &[&[1, 3, 2]]);
+    assert_eq!((&t0(&created).replicas[..], &t0(&created).isr[..]), (&[1, 3, 2][..], &[3, 2][..]));
+    assert_eq!(t0(&created).leader, 3);
+    let only = CreatableReplicaAssignment { partition_index: 0, broker_ids: vec![1] };
+    let wanted = CreatableTopic {
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: vec![only],
+        ..topic("u", 0, &[])
+    };
+    let (records, response) = ask(&image, vec![wanted]);
+    assert_eq!((records.len(), response.topics[0].error_code), (0, ErrorCode::INVALID_REPLICA_ASSIGNMENT));
+    // Left to the controller, replicas go to live brokers only.
+    let (records, _) = ask(&image, vec![CreatableTopic { replication_factor: 2, ..topic("v", 9, &[]) }]);
+    let placed = apply(&image, &records);
+    let mut partitions = placed.topic("v").unwrap().partitions.iter();
+    assert!(
+        partitions.all(|partition| partition.isr == partition.replicas && !partition.replicas.contains(&1))
+    );
+}
+
+#[test]
+fn a_new_replica_is_in_its_brokers_directory_if_that_has_only_one() {
+    let two = RegisterBroker { log_dirs: vec![Uuid([8; 16]), Uuid([9; 16])], ..registration(2) };
+    let image = [in_directory(1, 7), two, registration(3)].iter().fold(Image::empty(), |image, request| {
+        apply(&image, &register_broker(&image, &context().defaults, request).0)
+    });
+    let created = create_with(&image, "t", &[&[3, 1, 2]]);
+    assert_eq!(t0(&created).directories, [Uuid::ZERO, Uuid([7; 16]), Uuid::ZERO]);
 }
