@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
+use headrace_disk::Disk;
+use headrace_metadata::Blocking;
 use headrace_protocol::{ErrorCode, Str, Uuid};
 use headrace_state::metadata::configs::BrokerDefaults;
 use headrace_state::metadata::controller::{Context as ControllerContext, Limits};
@@ -37,6 +39,10 @@ pub(crate) struct Broker {
     /// The file's part of the configuration, as the controller functions want it.
     pub(crate) defaults: Arc<BrokerDefaults>,
     pub(crate) replicas: ReplicaManager,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) blocking: Blocking,
+    /// Of the machine: changes whenever it is started.
+    pub(crate) boot_id: String,
     pub(crate) disk_reads: Box<dyn DiskReads>,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) groups: GroupCoordinator,

@@ -3,27 +3,27 @@
 use std::io;
 use std::path::Path;
 
+use headrace_disk::{Disk, read_small};
 use headrace_protocol::Uuid;
 
 use crate::config::Config;
 
 /// The file in each log directory that says whose it is, as in Kafka.
 const META_PROPERTIES: &str = "meta.properties";
+/// The most of it that is read, in bytes.
+const META_PROPERTIES_BYTES_MAX: u64 = 64 * 1024;
 
-pub(crate) fn cluster_id(config: &Config) -> io::Result<String> {
+pub(crate) fn cluster_id(disk: &dyn Disk, config: &Config) -> io::Result<String> {
     if !config.cluster_id.is_empty() {
         return Ok(config.cluster_id.clone());
     }
     for dir in &config.log_dirs {
-        match std::fs::read_to_string(Path::new(dir).join(META_PROPERTIES)) {
-            Ok(text) => {
-                let found = text.lines().find_map(|line| line.strip_prefix("cluster.id="));
-                if let Some(id) = found.map(str::trim).filter(|id| !id.is_empty()) {
-                    return Ok(id.to_owned());
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        let path = Path::new(dir).join(META_PROPERTIES);
+        let text = read_small(disk, &path, META_PROPERTIES_BYTES_MAX)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let found = text.lines().find_map(|line| line.strip_prefix("cluster.id="));
+        if let Some(id) = found.map(str::trim).filter(|id| !id.is_empty()) {
+            return Ok(id.to_owned());
         }
     }
     Ok(Uuid::from_random(rand::random()).to_string())

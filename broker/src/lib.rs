@@ -12,13 +12,16 @@ mod controller;
 mod coordinator;
 mod handlers;
 mod identity;
+mod life;
 mod metrics;
 mod net;
+mod open;
 mod peers;
 mod producer_ids;
 mod registration;
 mod replica;
 mod server;
+pub mod simulation;
 
 pub use config::{ConfigError as OptionsError, Options};
 pub use server::{Error, run};

@@ -4,13 +4,13 @@
 //! named only if nothing can have been lost since, because the stop was clean or because the machine has not been restarted since, so
 //! that the page cache still has what was written and not yet synced.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use headrace_disk::{Disk, read_small, write_atomically};
 use headrace_protocol::messages::broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use headrace_protocol::messages::broker_registration::{
     BrokerRegistrationRequest, BrokerRegistrationResponse, Listener,
@@ -31,6 +31,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const FENCED_INTERVAL: Duration = Duration::from_millis(20);
 /// After how long without success that is said in the log.
 const COMPLAIN_AFTER: Duration = Duration::from_secs(10);
+/// The most of the former process's file that is read, in bytes.
+const INCARNATION_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why this process must not go on as this broker.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,7 +47,7 @@ pub(crate) enum Refused {
 
 /// Makes this process known to the cluster, however long it takes to find a controller.
 pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Result<(), Refused> {
-    let former = Incarnation::read(&incarnation_path(broker));
+    let former = Incarnation::read(&*broker.disk, &incarnation_path(broker));
     let request = BrokerRegistrationRequest {
         broker_id: broker.node_id(),
         cluster_id: broker.cluster_id(),
@@ -55,7 +57,7 @@ pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Re
         rack: broker.config.broker_rack.as_deref().map(Str::from),
         is_migrating_zk_broker: false,
         log_dirs: broker.replicas.dirs().dirs().iter().map(|dir| Uuid(dir.directory_id.0)).collect(),
-        previous_broker_epoch: former.epoch_if_nothing_is_lost(),
+        previous_broker_epoch: former.epoch_if_nothing_is_lost(&broker.boot_id),
     };
     let mut wait = RETRY_MIN;
     let mut complained = tokio::time::Instant::now();
@@ -156,8 +158,9 @@ struct Incarnation {
 
 impl Incarnation {
     /// A file that is missing or damaged says nothing.
-    fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(path).unwrap_or_default();
+    fn read(disk: &dyn Disk, path: &Path) -> Self {
+        let text = read_small(disk, path, INCARNATION_BYTES_MAX).ok().flatten().unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         Self {
             epoch: value("broker.epoch").and_then(|epoch| epoch.parse().ok()),
@@ -166,26 +169,16 @@ impl Incarnation {
         }
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
+    fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
         let Some(epoch) = self.epoch else { return Ok(()) };
         let text = format!("broker.epoch={epoch}\nboot.id={}\nclean.shutdown={}\n", self.boot_id, self.clean);
-        let temporary = path.with_extension("tmp");
-        let mut file = File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        write_atomically(disk, path, text.as_bytes())
     }
 
-    fn epoch_if_nothing_is_lost(&self) -> i64 {
-        let same_boot = !self.boot_id.is_empty() && self.boot_id == boot_id();
+    fn epoch_if_nothing_is_lost(&self, boot_id: &str) -> i64 {
+        let same_boot = !self.boot_id.is_empty() && self.boot_id == boot_id;
         self.epoch.filter(|_| self.clean || same_boot).unwrap_or(-1)
     }
-}
-
-/// Changes whenever the machine is started. Empty where the system does not tell.
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 fn incarnation_path(broker: &Broker) -> PathBuf {
@@ -195,34 +188,40 @@ fn incarnation_path(broker: &Broker) -> PathBuf {
 
 /// Writes down the epoch that this broker has, and whether it has stopped cleanly.
 pub(crate) fn note_incarnation(broker: &Broker, clean: bool) {
-    let incarnation = Incarnation { epoch: Some(broker.epoch()), boot_id: boot_id(), clean };
-    if let Err(error) = incarnation.write(&incarnation_path(broker)) {
+    let incarnation = Incarnation { epoch: Some(broker.epoch()), boot_id: broker.boot_id.clone(), clean };
+    if let Err(error) = incarnation.write(&*broker.disk, &incarnation_path(broker)) {
         tracing::warn!(%error, "the broker's epoch could not be written down: its next start counts as unclean");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use headrace_disk::RealDisk;
+
     use super::*;
+
+    const BOOT: &str = "this boot";
 
     #[test]
     fn a_former_epoch_counts_only_if_nothing_can_have_been_lost() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("broker.incarnation");
-        assert_eq!(Incarnation::read(&path).epoch_if_nothing_is_lost(), -1);
+        assert_eq!(Incarnation::read(&RealDisk, &path).epoch_if_nothing_is_lost(BOOT), -1);
         let elsewhere = Incarnation { epoch: Some(7), boot_id: "another".into(), clean: false };
         for (incarnation, expected) in [
             (elsewhere.clone(), -1),
             (Incarnation { clean: true, ..elsewhere.clone() }, 7),
-            (Incarnation { boot_id: boot_id(), ..elsewhere.clone() }, 7),
+            (Incarnation { boot_id: BOOT.into(), ..elsewhere.clone() }, 7),
             (Incarnation { boot_id: String::new(), ..elsewhere }, -1),
         ] {
-            incarnation.write(&path).unwrap();
-            let read = Incarnation::read(&path);
+            incarnation.write(&RealDisk, &path).unwrap();
+            let read = Incarnation::read(&RealDisk, &path);
             assert_eq!(read, incarnation);
-            assert_eq!(read.epoch_if_nothing_is_lost(), expected, "{incarnation:?}");
+            assert_eq!(read.epoch_if_nothing_is_lost(BOOT), expected, "{incarnation:?}");
         }
         fs::write(&path, "broker.epoch=x").unwrap();
-        assert_eq!(Incarnation::read(&path).epoch_if_nothing_is_lost(), -1);
+        assert_eq!(Incarnation::read(&RealDisk, &path).epoch_if_nothing_is_lost(BOOT), -1);
     }
 }

@@ -1,12 +1,13 @@
 //! The node's directory: one process at a time, one cluster and node id for good.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+use headrace_disk::{Disk, File, read_small, write_atomically};
 
-use crate::wal::sync_dir;
+/// The longest identity that is read, in bytes.
+const IDENTITY_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,69 +26,61 @@ pub enum DirectoryError {
 /// Holds the directory until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    _lock: File,
+    _lock: Arc<dyn File>,
 }
 
 impl Directory {
     /// Makes the directory if needed, locks it, and checks or writes whose it is. Blocks.
-    pub(crate) fn open(path: &Path, cluster_id: &str, node_id: i32) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        cluster_id: &str,
+        node_id: i32,
+    ) -> Result<Self, DirectoryError> {
         let failed = |action| move |source| DirectoryError::Io { action, path: path.to_path_buf(), source };
-        fs::create_dir_all(path).map_err(failed("create"))?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("lock"))
-            .map_err(failed("open the lock in"))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(DirectoryError::InUse { path: path.to_path_buf() });
-            }
-            Err(error) => return Err(failed("lock")(error.into())),
-        }
+        disk.create_dir_all(path).map_err(failed("create"))?;
+        let lock = disk.lock(&path.join("lock")).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => DirectoryError::InUse { path: path.to_path_buf() },
+            _ => failed("lock")(error),
+        })?;
         let wanted = format!("cluster.id={cluster_id}\nnode.id={node_id}\n");
-        match fs::read_to_string(path.join("identity")) {
-            Ok(found) if found == wanted => {}
-            Ok(found) => {
+        let identity = path.join("identity");
+        match read_small(disk, &identity, IDENTITY_BYTES_MAX).map_err(failed("read the identity in"))? {
+            Some(found) if found == wanted.as_bytes() => {}
+            Some(found) => {
                 let line = |text: &str| text.trim().replace('\n', " ");
-                let (found, wanted) = (line(&found), line(&wanted));
+                let (found, wanted) = (line(&String::from_utf8_lossy(&found)), line(&wanted));
                 return Err(DirectoryError::OfAnother { path: path.to_path_buf(), found, wanted });
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                write_whole(path, &wanted).map_err(failed("write the identity in"))?;
+            None => {
+                write_atomically(disk, &identity, wanted.as_bytes())
+                    .and_then(|()| {
+                        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                        parent.map_or(Ok(()), |parent| disk.sync_dir(parent))
+                    })
+                    .map_err(failed("write the identity in"))?;
             }
-            Err(error) => return Err(failed("read the identity in")(error)),
         }
         Ok(Self { _lock: lock })
     }
 }
 
-/// Writes the identity so that it is there whole or not at all.
-fn write_whole(dir: &Path, text: &str) -> io::Result<()> {
-    let temporary = dir.join("identity.new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, dir.join("identity"))?;
-    sync_dir(dir)?;
-    dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
-}
-
 #[cfg(test)]
 mod tests {
+    use headrace_disk::RealDisk;
+
     use super::*;
 
     #[test]
     fn a_directory_has_one_owner_and_one_process() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("meta");
-        let first = Directory::open(&path, "c", 1).unwrap();
-        assert!(matches!(Directory::open(&path, "c", 1), Err(DirectoryError::InUse { .. })));
+        let first = Directory::open(&RealDisk, &path, "c", 1).unwrap();
+        assert!(matches!(Directory::open(&RealDisk, &path, "c", 1), Err(DirectoryError::InUse { .. })));
         drop(first);
-        drop(Directory::open(&path, "c", 1).unwrap());
+        drop(Directory::open(&RealDisk, &path, "c", 1).unwrap());
         for (cluster, node) in [("other", 1), ("c", 2)] {
-            let error = Directory::open(&path, cluster, node).unwrap_err();
+            let error = Directory::open(&RealDisk, &path, cluster, node).unwrap_err();
             assert!(matches!(error, DirectoryError::OfAnother { .. }), "{error}");
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use headrace_state::metadata::{Image, MetadataRecord};
 use openraft::async_runtime::watch::WatchReceiver as _;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -236,9 +237,9 @@ impl Handle {
         }
     }
 
-    /// Answers what another node's [`crate::Transport`] brought.
-    pub async fn handle_rpc(&self, request: Bytes) -> Result<Bytes, RpcError> {
-        self.inner.receiver.handle(&request).await
+    /// Answers what another node's [`crate::Transport`] brought. Boxed for the same reason as [`crate::Quorum::start`].
+    pub fn handle_rpc(&self, request: Bytes) -> BoxFuture<'_, Result<Bytes, RpcError>> {
+        async move { self.inner.receiver.handle(&request).await }.boxed()
     }
 
     /// Makes everything durable, closes the files and ends the threads. Calling it again is harmless.

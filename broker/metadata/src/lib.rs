@@ -7,6 +7,7 @@
 //! On disk, in the node's directory: `identity`, `lock`, `snapshot`, and the segments of the journal, which has
 //! entries and votes in one order. Whatever is acknowledged, to a client or to another node, has been fsynced.
 
+mod blocking;
 mod directory;
 mod handle;
 mod log_store;
@@ -16,6 +17,7 @@ mod options;
 mod proposer;
 mod quorum;
 mod reverts;
+pub mod sabotage;
 mod snapshot_file;
 mod state_machine;
 mod status;
@@ -25,6 +27,7 @@ mod wal;
 #[cfg(test)]
 mod tests;
 
+pub use blocking::Blocking;
 pub use directory::DirectoryError;
 pub use handle::Handle;
 pub use members::{AdminError, Refusal};

@@ -10,11 +10,13 @@ use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
+use headrace_disk::Disk;
 use openraft::entry::RaftEntry as _;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
 
+use crate::blocking::Blocking;
 use crate::types::{Entry, LogId, TypeConfig, Vote, payload_bytes};
 use crate::wal::{self, HardState, Op, WalError, WalWriter};
 
@@ -36,9 +38,9 @@ pub(crate) struct LogStore {
 
 impl LogStore {
     /// Opens the journal in `dir`, which must exist. Blocks on disk reads.
-    pub(crate) fn open(dir: &Path) -> Result<Self, WalError> {
-        let mut recovered = wal::open(dir)?;
-        let writer = WalWriter::spawn(dir.to_path_buf(), &mut recovered)?;
+    pub(crate) fn open(disk: Arc<dyn Disk>, blocking: &Blocking, dir: &Path) -> Result<Self, WalError> {
+        let mut recovered = wal::open(&*disk, dir)?;
+        let writer = WalWriter::spawn(disk, blocking, dir.to_path_buf(), &mut recovered)?;
         let cache = Cache { state: recovered.state, entries: recovered.entries };
         Ok(Self { cache: Arc::new(Mutex::new(cache)), writer })
     }
@@ -159,6 +161,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use headrace_disk::RealDisk;
     use openraft::EntryPayload;
 
     use super::*;
@@ -167,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn a_message_to_a_follower_is_bounded_by_bytes_and_has_one_entry_at_least() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = LogStore::open(dir.path()).unwrap();
+        let mut log = LogStore::open(RealDisk::shared(), &Blocking::Threads, dir.path()).unwrap();
         let term = openraft::Vote::new_committed(1, 1).leader_id;
         let sizes = [3, 4, 2, 20, 1, 1].map(|mib| mib << 20);
         let entry = |(index, bytes): (u64, usize)| {

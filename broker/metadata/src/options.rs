@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headrace_disk::{Disk, RealDisk};
 use headrace_protocol::Str;
 
+use crate::blocking::Blocking;
 use crate::network::{NoTransport, Transport};
 
 /// A member of the quorum's first configuration.
@@ -56,6 +58,8 @@ pub struct Options {
     /// begins nothing: it waits for a leader that adds it (`Handle::ensure_learner`).
     pub voters: Vec<Voter>,
     pub transport: Arc<dyn Transport>,
+    pub disk: Arc<dyn Disk>,
+    pub blocking: Blocking,
     pub timing: Timing,
     /// A snapshot replaces the log once that many entries were added.
     pub snapshot_after_entries: u64,
@@ -72,6 +76,8 @@ impl Options {
             dir: dir.into(),
             voters: vec![Voter { node_id, address: String::new() }],
             transport: Arc::new(NoTransport),
+            disk: RealDisk::shared(),
+            blocking: Blocking::Threads,
             timing: Timing::default(),
             snapshot_after_entries: Self::SNAPSHOT_AFTER_ENTRIES,
         }

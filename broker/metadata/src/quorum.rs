@@ -1,16 +1,18 @@
 //! Starts a node of the quorum, and gives the [`Handle`] by which everybody else uses it.
 //!
 //! The node runs on a thread of its own (a single-threaded tokio runtime for raft and the proposer), its disk writes
-//! on a second one. Callers on any other runtime only pass messages.
+//! on a second one; in a simulation both are tasks of the caller's runtime. Callers on any other runtime only pass messages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt as _};
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::{BasicNode, Config, ReadPolicy, SnapshotPolicy};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::blocking::Blocking;
 use crate::directory::{Directory, DirectoryError};
 use crate::handle::{Handle, Inner};
 use crate::log_store::LogStore;
@@ -18,7 +20,7 @@ use crate::members::Members;
 use crate::network::{Network, Receiver, SILENT_LEASES, View};
 use crate::options::{Options, Voter};
 use crate::proposer::{Proposer, QUEUE_MAX};
-use crate::state_machine::{Published, StateMachine};
+use crate::state_machine::{Place, Published, StateMachine};
 use crate::status::{leadership, tell_leadership};
 use crate::types::{Metrics, Raft, kafka_id, wire_id};
 use crate::wal::WalError;
@@ -59,11 +61,21 @@ pub struct Quorum;
 impl Quorum {
     /// Starts this node from its directory. A single voter is leader, and its image complete, when this returns; one
     /// of several, or one that is yet to be added, only runs.
-    pub async fn start(options: Options) -> Result<Handle, StartError> {
+    ///
+    /// Boxed here, so that all of raft is compiled in this crate and not again in each that waits for it.
+    pub fn start(options: Options) -> BoxFuture<'static, Result<Handle, StartError>> {
+        Self::begin(options).boxed()
+    }
+
+    async fn begin(options: Options) -> Result<Handle, StartError> {
         if options.node_id < 0 || options.voters.iter().any(|voter| voter.node_id < 0) {
             return Err(StartError::Options("a node id must not be negative".to_owned()));
         }
         let (started, answer) = oneshot::channel();
+        if matches!(options.blocking, Blocking::Inline(_)) {
+            tokio::spawn(run(options, started));
+            return answer.await.unwrap_or_else(|_| Err(StartError::Raft("its task ended".to_owned())));
+        }
         std::thread::Builder::new()
             .name("metadata".into())
             .spawn(move || {
@@ -136,8 +148,9 @@ async fn open(
     fn failed(error: impl std::fmt::Display) -> StartError {
         StartError::Raft(error.to_string())
     }
-    let directory = Directory::open(&options.dir, &options.cluster_id, options.node_id)?;
-    let log = LogStore::open(&options.dir)?;
+    let Options { disk, blocking, dir, .. } = options;
+    let directory = Directory::open(&**disk, dir, &options.cluster_id, options.node_id)?;
+    let log = LogStore::open(Arc::clone(disk), blocking, dir)?;
     let config = config(options).validate().map_err(|e| StartError::Options(e.to_string()))?;
     let view = Arc::new(View::new(options.timing));
     let network = Network {
@@ -146,7 +159,8 @@ async fn open(
         view: Arc::clone(&view),
     };
     let id = wire_id(options.node_id);
-    let machine = StateMachine::new(options.dir.clone(), Arc::clone(published));
+    let place = Place { disk: Arc::clone(disk), blocking: blocking.clone(), dir: dir.clone() };
+    let machine = StateMachine::new(place, Arc::clone(published));
     let raft = Raft::new(id, Arc::new(config), network, log.clone(), machine).await.map_err(failed)?;
     view.follow(raft.metrics());
     let is_new = !raft.is_initialized().await.map_err(failed)?;

@@ -3,15 +3,14 @@
 //! `magic, version, meta length, data length, crc32c, meta, data`, integers little-endian; the checksum covers both
 //! lengths, meta and data. The data is the image as metadata records, the meta is openraft's.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
+use headrace_disk::{Disk, read_small, write_atomically};
 
 use crate::types::{Snapshot, SnapshotMeta};
-use crate::wal::sync_dir;
 
 const MAGIC: [u8; 4] = *b"HRMS";
 const VERSION: u8 = 1;
@@ -31,34 +30,21 @@ fn checksum(lengths: &[u8], meta: &[u8], data: &[u8]) -> u32 {
 }
 
 /// Writes the snapshot beside the old one, makes it durable, and puts it in the old one's place. Blocks.
-pub(crate) fn write(dir: &Path, meta: &SnapshotMeta, data: &Bytes) -> io::Result<()> {
+pub(crate) fn write(disk: &dyn Disk, dir: &Path, meta: &SnapshotMeta, data: &Bytes) -> io::Result<()> {
     let meta = postcard::to_stdvec(meta).map_err(io::Error::other)?;
     let mut lengths = [0_u8; 12];
     lengths[..4].copy_from_slice(&u32::try_from(meta.len()).map_err(io::Error::other)?.to_le_bytes());
     lengths[4..].copy_from_slice(&(data.len() as u64).to_le_bytes());
-    let temporary = dir.join("snapshot.new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(&MAGIC)?;
-    file.write_all(&[VERSION])?;
-    file.write_all(&lengths)?;
-    file.write_all(&checksum(&lengths, &meta, data).to_le_bytes())?;
-    file.write_all(&meta)?;
-    file.write_all(data)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&temporary, path(dir))?;
-    sync_dir(dir)
+    let checksum = checksum(&lengths, &meta, data).to_le_bytes();
+    let content = [&MAGIC[..], &[VERSION], &lengths, &checksum, &meta, data].concat();
+    write_atomically(disk, &path(dir), &content)
 }
 
 /// Reads the snapshot, if there is one. Blocks.
-pub(crate) fn read(dir: &Path) -> io::Result<Option<Snapshot>> {
+pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Snapshot>> {
     let path = path(dir);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => Bytes::from(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    decode(&bytes).map(Some).map_err(|why| {
+    let Some(bytes) = read_small(disk, &path, u64::MAX)? else { return Ok(None) };
+    decode(&Bytes::from(bytes)).map(Some).map_err(|why| {
         io::Error::new(
             io::ErrorKind::InvalidData,
             format!("the metadata snapshot {} {why}. Restore it from a backup, or let this node join anew with an empty directory", path.display()),
@@ -88,24 +74,28 @@ fn decode(bytes: &Bytes) -> Result<Snapshot, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use headrace_disk::RealDisk;
+
     use super::*;
 
     #[test]
     fn a_snapshot_reads_back_and_damage_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(read(dir.path()).unwrap().is_none());
+        assert!(read(&RealDisk, dir.path()).unwrap().is_none());
         let (meta, data) = (SnapshotMeta::default(), Bytes::from_static(b"records"));
-        write(dir.path(), &meta, &data).unwrap();
-        let found = read(dir.path()).unwrap().unwrap();
+        write(&RealDisk, dir.path(), &meta, &data).unwrap();
+        let found = read(&RealDisk, dir.path()).unwrap().unwrap();
         assert_eq!((found.meta, found.snapshot), (meta, data));
         let bytes = fs::read(path(dir.path())).unwrap();
         for at in 0..bytes.len() {
             let mut bad = bytes.clone();
             bad[at] ^= 0x40;
             fs::write(path(dir.path()), &bad).unwrap();
-            assert!(at == 4 || read(dir.path()).is_err(), "a change of byte {at} was not noticed");
+            assert!(at == 4 || read(&RealDisk, dir.path()).is_err(), "a change of byte {at} was not noticed");
         }
         fs::write(path(dir.path()), &bytes[..bytes.len() - 1]).unwrap();
-        assert!(read(dir.path()).unwrap_err().to_string().contains("damaged"));
+        assert!(read(&RealDisk, dir.path()).unwrap_err().to_string().contains("damaged"));
     }
 }

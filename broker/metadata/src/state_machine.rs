@@ -4,12 +4,13 @@
 //! there. Whoever asks sees a published image: wait-free, never half of a batch.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use headrace_disk::Disk;
 use headrace_state::metadata::Image;
 use headrace_state::metadata::record::{decode_all, encode_all};
 use openraft::entry::RaftEntry as _;
@@ -17,6 +18,7 @@ use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
 
+use crate::blocking::Blocking;
 use crate::snapshot_file;
 use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 
@@ -47,8 +49,27 @@ impl Published {
     }
 }
 
+/// Where snapshots are kept.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) blocking: Blocking,
+    pub(crate) dir: PathBuf,
+}
+
+impl Place {
+    /// Runs `work`, which may block, on the disk and the directory.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Disk, &Path) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (disk, dir) = (Arc::clone(&self.disk), self.dir.clone());
+        self.blocking.run(move || work(&*disk, &dir)).await.map_err(io::Error::other)?
+    }
+}
+
 pub(crate) struct StateMachine {
-    dir: PathBuf,
+    place: Place,
     image: Arc<Image>,
     applied: Option<LogId>,
     membership: StoredMembership,
@@ -59,15 +80,15 @@ pub(crate) struct StateMachine {
 
 /// A frozen state, to be written as a snapshot.
 pub(crate) struct SnapshotBuilder {
-    dir: PathBuf,
+    place: Place,
     image: Arc<Image>,
     meta: SnapshotMeta,
 }
 
 impl StateMachine {
-    pub(crate) fn new(dir: PathBuf, published: Arc<Published>) -> Self {
+    pub(crate) fn new(place: Place, published: Arc<Published>) -> Self {
         Self {
-            dir,
+            place,
             image: published.image(),
             applied: None,
             membership: StoredMembership::default(),
@@ -75,11 +96,6 @@ impl StateMachine {
             on_disk: None,
         }
     }
-}
-
-/// Runs `work` where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 fn offset(log_id: Option<&LogId>) -> u64 {
@@ -127,7 +143,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         let meta = SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() };
-        SnapshotBuilder { dir: self.dir.clone(), image: Arc::clone(&self.image), meta }
+        SnapshotBuilder { place: self.place.clone(), image: Arc::clone(&self.image), meta }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Bytes) -> io::Result<()> {
@@ -136,8 +152,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             Image::empty().apply(&records, offset(meta.last_log_id.as_ref())).map_err(io::Error::other)?;
         // At a restart it was just read from there.
         if self.on_disk.as_ref() != Some(meta) {
-            let (dir, meta) = (self.dir.clone(), meta.clone());
-            blocking(move || snapshot_file::write(&dir, &meta, &snapshot)).await?;
+            let meta = meta.clone();
+            self.place.run(move |disk, dir| snapshot_file::write(disk, dir, &meta, &snapshot)).await?;
         }
         self.on_disk = Some(meta.clone());
         self.applied = meta.last_log_id;
@@ -148,8 +164,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
-        let dir = self.dir.clone();
-        let snapshot = blocking(move || snapshot_file::read(&dir)).await?;
+        let snapshot = self.place.run(snapshot_file::read).await?;
         self.on_disk = snapshot.as_ref().map(|snapshot| snapshot.meta.clone());
         Ok(snapshot)
     }
@@ -159,12 +174,12 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = Bytes;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let (dir, image, meta) = (self.dir.clone(), Arc::clone(&self.image), self.meta.clone());
-        blocking(move || {
+        let (image, meta) = (Arc::clone(&self.image), self.meta.clone());
+        let build = move |disk: &dyn Disk, dir: &Path| {
             let data = encode_all(&image.to_records()).map_err(io::Error::other)?;
-            snapshot_file::write(&dir, &meta, &data)?;
+            snapshot_file::write(disk, dir, &meta, &data)?;
             Ok(Snapshot { meta, snapshot: data })
-        })
-        .await
+        };
+        self.place.run(build).await
     }
 }

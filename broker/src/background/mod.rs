@@ -1,4 +1,4 @@
-//! The two threads that work on logs behind the requests: one forces them to disk, one applies retention.
+//! The upkeep of logs behind the requests: one thread forces them to disk, one applies retention. In a simulation they are tasks.
 
 mod flusher;
 mod maintenance;
@@ -8,7 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use headrace_metadata::Blocking;
+
 use crate::broker::Broker;
+use flusher::Flusher;
+use maintenance::Maintenance;
+
+/// Work that is done over and over, with a pause between two rounds.
+trait Upkeep: Send + 'static {
+    const THREAD: &str;
+
+    /// Begins at this time, in milliseconds of the monotonic clock.
+    fn new(now_ms: u64) -> Self;
+    fn pause(broker: &Broker) -> Duration;
+    fn round(&mut self, broker: &Broker);
+}
 
 /// What a thread looks at between two rounds.
 #[derive(Debug, Default)]
@@ -33,14 +47,35 @@ pub(crate) struct Background {
 
 impl Background {
     pub(crate) fn start(broker: &Arc<Broker>) -> std::io::Result<Self> {
-        let stop = Arc::new(StopFlag::default());
-        let spawn = |name: &str, work: fn(&Broker, &StopFlag)| {
-            let (broker, stop) = (Arc::clone(broker), Arc::clone(&stop));
-            Builder::new().name(name.to_owned()).spawn(move || work(&broker, &stop))
+        let mut this = Self { stop: Arc::default(), threads: Vec::new() };
+        this.begin::<Flusher>(broker)?;
+        this.begin::<Maintenance>(broker)?;
+        Ok(this)
+    }
+
+    fn begin<U: Upkeep>(&mut self, broker: &Arc<Broker>) -> std::io::Result<()> {
+        let (broker, stop) = (Arc::clone(broker), Arc::clone(&self.stop));
+        let mut upkeep = U::new(broker.clock.monotonic_ms());
+        let pause = U::pause(&broker);
+        if matches!(broker.blocking, Blocking::Inline(_)) {
+            tokio::spawn(async move {
+                let mut stopping = broker.stopping();
+                loop {
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => upkeep.round(&broker),
+                        () = stopping.stopped() => return,
+                    }
+                }
+            });
+            return Ok(());
+        }
+        let work = move || {
+            while stop.sleep(pause) {
+                upkeep.round(&broker);
+            }
         };
-        let threads =
-            vec![spawn("headrace-flush", flusher::run)?, spawn("headrace-upkeep", maintenance::run)?];
-        Ok(Self { stop, threads })
+        self.threads.push(Builder::new().name(U::THREAD.to_owned()).spawn(work)?);
+        Ok(())
     }
 
     /// Ends the threads; each finishes the log it is at.

@@ -73,7 +73,7 @@ async fn load_shard(shard: &LedShard) -> bool {
                     took_ms = shard.now().monotonic_ms - began_ms,
                     "loaded the groups of this partition"
                 );
-                shard.open(machine);
+                shard.open(machine, loaded.end_offset);
                 return true;
             }
             Err(error) => {

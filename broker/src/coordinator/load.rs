@@ -16,6 +16,8 @@ pub(super) struct Loaded {
     /// Records of a kind that is not ours, or that could not be read.
     pub(super) skipped: u64,
     pub(super) bytes: u64,
+    /// Where the last one ends.
+    pub(super) end_offset: i64,
 }
 
 /// Records of transactions that have no marker yet, by producer id.
@@ -29,7 +31,7 @@ pub(super) async fn load(
 ) -> Result<Loaded, ErrorCode> {
     let end_offset = log.end_offset();
     let mut offset = log.start_offset();
-    let mut loaded = Loaded::default();
+    let mut loaded = Loaded { end_offset, ..Loaded::default() };
     let mut open = Open::new();
     while offset < end_offset {
         let pieces = log.read(offset, buffer_bytes).await?;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headrace_metadata::Blocking;
 use headrace_protocol::ErrorCode;
 
 use crate::replica::Partition;
@@ -28,6 +29,7 @@ pub(super) trait GroupLog: Send + Sync {
 pub(super) struct LedPartition {
     pub(super) partition: Arc<Partition>,
     pub(super) leader_epoch: i32,
+    pub(super) blocking: Blocking,
 }
 
 impl GroupLog for LedPartition {
@@ -52,6 +54,6 @@ impl GroupLog for LedPartition {
     }
 
     fn read(&self, offset: i64, max_bytes: usize) -> BoxFuture<'_, Result<Vec<Bytes>, ErrorCode>> {
-        Box::pin(self.partition.read_for_load(offset, max_bytes))
+        Box::pin(self.partition.read_for_load(&self.blocking, offset, max_bytes))
     }
 }

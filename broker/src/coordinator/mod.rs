@@ -65,9 +65,13 @@ impl GroupCoordinator {
     }
 
     /// This broker leads `__consumer_offsets-<index>` from now on: its groups are read from the log, in a task of their own.
-    pub(crate) fn on_elected(&self, _broker: &Arc<Broker>, partition: &Arc<Partition>, leader_epoch: i32) {
+    pub(crate) fn on_elected(&self, broker: &Arc<Broker>, partition: &Arc<Partition>, leader_epoch: i32) {
         let index = partition.index();
-        let log = LedPartition { partition: Arc::clone(partition), leader_epoch };
+        let log = LedPartition {
+            partition: Arc::clone(partition),
+            leader_epoch,
+            blocking: broker.blocking.clone(),
+        };
         self.lead(index, leader_epoch, Arc::new(log));
     }
 

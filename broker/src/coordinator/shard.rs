@@ -39,6 +39,8 @@ struct Inner {
     next_token: u64,
     /// What was appended and is not committed yet, in the log's order.
     in_flight: VecDeque<InFlight>,
+    /// Where the machine's last record ends in the log: one that was loaded, or appended, even if nobody waits for it any more.
+    end_offset: i64,
     /// What the driver waits for, as it was told last.
     told: Outlook,
     /// Topics that were deleted while the log was being read.
@@ -80,6 +82,7 @@ impl LedShard {
             waiting: HashMap::new(),
             next_token: 0,
             in_flight: VecDeque::new(),
+            end_offset: 0,
             told: Outlook::default(),
             deleted_while_loading: Vec::new(),
         };
@@ -90,7 +93,7 @@ impl LedShard {
     pub(super) fn start(self: &Arc<Self>) {
         if self.log.start_offset() >= self.log.end_offset() {
             let machine = Shard::new(self.settings.group.clone());
-            self.open(machine);
+            self.open(machine, 0);
         }
         tokio::spawn(driver::drive(Arc::clone(self)));
     }
@@ -112,11 +115,12 @@ impl LedShard {
     }
 
     /// The machine as it was loaded takes requests from now on.
-    pub(super) fn open(&self, machine: Shard) {
+    pub(super) fn open(&self, machine: Shard, end_offset: i64) {
         let mut inner = self.inner.lock();
         if !matches!(inner.phase, Phase::Loading) {
             return;
         }
+        inner.end_offset = end_offset;
         inner.machine = machine;
         inner.phase = Phase::Open;
         let effects = inner.machine.loaded(self.now());
@@ -157,11 +161,15 @@ impl LedShard {
         let settled = {
             let mut inner = self.inner.lock();
             inner.check_open()?;
-            let Some(last) = inner.in_flight.back() else { return Ok(()) };
+            // Also what was given up, or was there at the election, may yet be lost with this leader.
+            let end_offset = inner.end_offset;
+            if self.log.high_watermark() >= end_offset {
+                return Ok(());
+            }
             let (sender, settled) = oneshot::channel();
-            let then = Committed::Barrier(sender);
-            let barrier = InFlight { end_offset: last.end_offset, appended_ms: last.appended_ms, then };
-            inner.in_flight.push_back(barrier);
+            let appended_ms = self.now().monotonic_ms;
+            inner.in_flight.push_back(InFlight { end_offset, appended_ms, then: Committed::Barrier(sender) });
+            self.run(&mut inner, Effects::default());
             settled
         };
         settled.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
@@ -287,6 +295,7 @@ impl LedShard {
         match appended {
             Ok(end_offset) => {
                 inner.machine.appended(&write);
+                inner.end_offset = end_offset;
                 let then = Committed::Write(write);
                 inner.in_flight.push_back(InFlight { end_offset, appended_ms: now.monotonic_ms, then });
                 Effects::default()

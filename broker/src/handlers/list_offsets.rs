@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use headrace_log::{ReadError, TimestampedOffset};
+use headrace_metadata::Blocking;
 use headrace_protocol::ErrorCode;
 use headrace_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
@@ -34,7 +35,8 @@ pub(super) async fn handle(cx: &Context, request: ListOffsetsRequest) -> ListOff
         for asked in topic.partitions {
             let found = match cx.broker.replicas.partition(&topic.name, asked.partition_index) {
                 Ok(partition) => {
-                    find(&partition, &asked, request.replica_id, request.isolation_level, not_available).await
+                    let (replica_id, isolation) = (request.replica_id, request.isolation_level);
+                    find(&cx.broker.blocking, &partition, &asked, replica_id, isolation, not_available).await
                 }
                 Err(code) => Err(code),
             };
@@ -54,6 +56,7 @@ pub(super) async fn handle(cx: &Context, request: ListOffsetsRequest) -> ListOff
 }
 
 async fn find(
+    blocking: &Blocking,
     partition: &Arc<Partition>,
     asked: &ListOffsetsPartition,
     replica_id: i32,
@@ -84,7 +87,7 @@ async fn find(
         // Nothing is tiered.
         LATEST_TIERED => Ok(at(-1, -1, -1)),
         timestamp => {
-            let found = search(partition, timestamp).await?;
+            let found = search(blocking, partition, timestamp).await?;
             Ok(match found.filter(|found| found.offset < end) {
                 Some(found) => at(found.offset, found.timestamp_ms, found.leader_epoch.unwrap_or(-1)),
                 None if !is_current => return Err(not_available),
@@ -95,12 +98,16 @@ async fn find(
 }
 
 /// Looks through indexes and records: off the reactor, for it may read the disk.
-async fn search(partition: &Arc<Partition>, timestamp: i64) -> Result<Option<TimestampedOffset>, ErrorCode> {
+async fn search(
+    blocking: &Blocking,
+    partition: &Arc<Partition>,
+    timestamp: i64,
+) -> Result<Option<TimestampedOffset>, ErrorCode> {
     if timestamp < 0 && timestamp != MAX_TIMESTAMP {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
     let partition = Arc::clone(partition);
-    let found = tokio::task::spawn_blocking(move || {
+    let found = blocking.run(move || {
         let log = partition.log();
         let found = if timestamp == MAX_TIMESTAMP {
             log.offset_of_max_timestamp()

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headrace_log::{AppendError, AppendInfo, CheckedRecords, Origin};
+use headrace_metadata::sabotage::{self, Sabotage};
 use headrace_protocol::messages::produce::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceRequest, ProduceResponse,
     TopicProduceData, TopicProduceResponse,
@@ -232,7 +233,7 @@ fn append_group(broker: &Broker, group: Vec<Entry>, pending: &mut [(i16, Pending
         match results.next() {
             Some(Ok(Ok(info))) => {
                 accept(&partition, answer, &info);
-                if *acks == ACKS_ALL {
+                if *acks == ACKS_ALL && !sabotage::is_on(Sabotage::AckBeforeReplication) {
                     pending.waits.push(Wait {
                         partition: Arc::clone(&partition),
                         end_offset: info.last_offset + 1,

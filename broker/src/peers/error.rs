@@ -2,7 +2,7 @@
 
 /// A call to another broker failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CallError {
+pub enum CallError {
     /// Nothing was sent. `refused` says that the machine answered and no process listens there.
     #[error("{address} cannot be reached: {why}")]
     Unreachable { address: String, refused: bool, why: String },

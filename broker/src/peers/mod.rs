@@ -16,13 +16,13 @@ use futures_util::future::BoxFuture;
 use headrace_client::Frame;
 use headrace_protocol::{Reader, Request, ResponseHeader, Str, frame};
 
-pub(crate) use error::CallError;
+pub use error::CallError;
 pub(crate) use quorum::{Kind, QuorumTransport, split_payload, with_kind};
 pub(crate) use tcp::TcpNetwork;
 
 /// Requests on one connection are answered in order, so that those that wait must not share one with those that hurry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
+pub enum Lane {
     /// The metadata quorum's messages.
     Quorum,
     /// What goes to the controller.
@@ -32,7 +32,7 @@ pub(crate) enum Lane {
 }
 
 /// Carries frames between brokers.
-pub(crate) trait Network: Send + Sync + 'static {
+pub trait Network: Send + Sync + 'static {
     /// Brings a request to `address` (HOST:PORT) and gives the answer's frame, without its length.
     fn call(
         &self,

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use headrace_log::{ColdRead, ReadError, ReadResult};
+use headrace_metadata::Blocking;
 use headrace_protocol::ErrorCode;
 
 /// Runs reads that would block.
@@ -16,7 +17,7 @@ const INLINE_READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Copies at once what the page cache holds. Runs the others on the io thread's small pool of helper threads, which is empty
 /// while nobody reads from disk.
 #[derive(Debug)]
-pub(crate) struct HelperThreads;
+struct HelperThreads;
 
 impl DiskReads for HelperThreads {
     fn read(
@@ -39,6 +40,28 @@ impl DiskReads for HelperThreads {
                 Err(_) => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
             }
         })
+    }
+}
+
+/// In the calling task, for a simulation.
+#[derive(Debug)]
+struct Inline(Blocking);
+
+impl DiskReads for Inline {
+    fn read(&self, cold: ColdRead) -> Pin<Box<dyn Future<Output = Result<ReadResult, ErrorCode>> + Send>> {
+        let blocking = self.0.clone();
+        Box::pin(async move {
+            let result = blocking.run(move || cold.run()).await;
+            result.map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?.map_err(|error| failed(&error))
+        })
+    }
+}
+
+/// The reads that go with where blocking work is done.
+pub(crate) fn disk_reads(blocking: &Blocking) -> Box<dyn DiskReads> {
+    match blocking {
+        Blocking::Threads => Box::new(HelperThreads),
+        Blocking::Inline(_) => Box::new(Inline(blocking.clone())),
     }
 }
 

@@ -150,7 +150,12 @@ impl Fetcher {
                 self.dirty.extend(self.followed.keys());
                 self.pause(&error.to_string()).await;
             }
-            None => self.broker.peers.disconnect(&address, Lane::Fetch),
+            None => {
+                self.broker.peers.disconnect(&address, Lane::Fetch);
+                // What the answer would have said, the leader takes for said: a high watermark would never be heard of.
+                self.session.reset();
+                self.dirty.extend(self.followed.keys());
+            }
         }
     }
 

@@ -15,7 +15,7 @@ mod table;
 mod uncommitted;
 mod waiters;
 
-pub(crate) use disk_reads::{DiskReads, HelperThreads};
+pub(crate) use disk_reads::{DiskReads, disk_reads};
 pub(crate) use partition::{FollowerFetch, Partition};
 pub(crate) use table::{LeadershipListener, ReplicaManager, ReplicaOptions, TopicReplicas, log_config};
 pub(crate) use waiters::{FetchRegistration, Waiter};

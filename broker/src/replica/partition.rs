@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
+use headrace_metadata::Blocking;
+use headrace_metadata::sabotage::{self, Sabotage};
 use headrace_protocol::{ErrorCode, Str, Uuid};
 use headrace_state::metadata as image;
 use parking_lot::{Mutex, MutexGuard};
@@ -226,6 +228,7 @@ impl Partition {
             return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         }
         match current_leader_epoch {
+            _ if sabotage::is_on(Sabotage::IgnoreEpochs) => Ok(leading),
             epoch if epoch == -1 || epoch == leading => Ok(leading),
             epoch if epoch < leading => Err(ErrorCode::FENCED_LEADER_EPOCH),
             _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
@@ -379,11 +382,13 @@ impl Partition {
     /// The same off the reactor.
     pub(crate) async fn read_for_load(
         self: &Arc<Self>,
+        blocking: &Blocking,
         offset: i64,
         max_bytes: usize,
     ) -> Result<Vec<Bytes>, ErrorCode> {
         let partition = Arc::clone(self);
-        tokio::task::spawn_blocking(move || partition.read_local(offset, max_bytes))
+        blocking
+            .run(move || partition.read_local(offset, max_bytes))
             .await
             .unwrap_or(Err(ErrorCode::UNKNOWN_SERVER_ERROR))
     }
@@ -549,6 +554,10 @@ impl Partition {
         if after != NOT_LEADING && after != before && log.latest_epoch() != Some(after) {
             let end = log.log_end_offset();
             log.assign_epoch(after, end);
+        }
+        if sabotage::is_on(Sabotage::TruncateByHighWatermark) && after == NOT_LEADING && meta.leader >= 0 {
+            let to = self.high_watermark().min(log.log_end_offset());
+            drop(log.truncate_to(to, self.clock.now_ms()));
         }
         let now_ms = self.clock.monotonic_ms();
         let mut followers = self.followers.lock();

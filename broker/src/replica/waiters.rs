@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -13,6 +13,8 @@ use super::Partition;
 /// One fetch that waits for `missing` more bytes.
 #[derive(Debug)]
 pub(crate) struct FetchWait {
+    /// Tells it from others; not its address, so that a simulation wakes in the same order every time.
+    id: u64,
     missing: AtomicI64,
     notify: Notify,
 }
@@ -36,7 +38,7 @@ impl FetchWait {
 #[derive(Debug, Default)]
 pub(super) struct FetchWaiters {
     count: AtomicUsize,
-    waiting: Mutex<HashMap<usize, Arc<FetchWait>>>,
+    waiting: Mutex<HashMap<u64, Arc<FetchWait>>>,
 }
 
 impl FetchWaiters {
@@ -57,13 +59,13 @@ impl FetchWaiters {
 
     fn insert(&self, wait: &Arc<FetchWait>) {
         let mut waiting = self.waiting.lock();
-        waiting.insert(Arc::as_ptr(wait) as usize, Arc::clone(wait));
+        waiting.insert(wait.id, Arc::clone(wait));
         self.count.store(waiting.len(), Ordering::Release);
     }
 
     fn remove(&self, wait: &Arc<FetchWait>) {
         let mut waiting = self.waiting.lock();
-        waiting.remove(&(Arc::as_ptr(wait) as usize));
+        waiting.remove(&wait.id);
         if waiting.is_empty() {
             waiting.shrink_to(16);
         }
@@ -97,8 +99,12 @@ impl Waiter {
 
 impl FetchRegistration {
     pub(crate) fn new(waiter: Waiter, missing_bytes: i64, partitions: Vec<Arc<Partition>>) -> Self {
-        let wait =
-            Arc::new(FetchWait { missing: AtomicI64::new(missing_bytes.max(1)), notify: Notify::new() });
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let wait = Arc::new(FetchWait {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            missing: AtomicI64::new(missing_bytes.max(1)),
+            notify: Notify::new(),
+        });
         partitions.iter().for_each(|partition| waiter.on(partition).insert(&wait));
         Self { wait, waiter, partitions }
     }

@@ -14,7 +14,7 @@ mod recover;
 mod writer;
 
 pub use recover::WalError;
-pub(crate) use recover::{open, sync_dir};
+pub(crate) use recover::open;
 pub(crate) use writer::WalWriter;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,11 @@
 //! Opens the journal: reads every segment, cuts a torn tail, refuses damage.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use headrace_disk::{Disk, File, read_exact_at};
 use openraft::entry::RaftEntry as _;
 
 use super::frame::{self, FrameError};
@@ -46,8 +47,8 @@ pub(crate) struct Recovered {
     /// Contiguous, the first follows `state.purged`.
     pub(crate) entries: VecDeque<Entry>,
     pub(super) closed: Vec<SegmentInfo>,
-    /// The segment to go on writing, with the file positioned at its end.
-    pub(super) active: Option<(SegmentInfo, File, u64)>,
+    /// The segment to go on writing, and where it ends.
+    pub(super) active: Option<(SegmentInfo, Arc<dyn File>, u64)>,
 }
 
 pub(super) fn segment_path(dir: &Path, number: u64) -> PathBuf {
@@ -58,16 +59,10 @@ pub(super) fn io_error<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(
     move |source| WalError::Io { action, path: path.to_path_buf(), source }
 }
 
-/// Makes a directory's own entries durable: a new file's name is lost in a crash otherwise.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-fn segment_numbers(dir: &Path) -> Result<Vec<u64>, WalError> {
+fn segment_numbers(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, WalError> {
     let mut numbers = Vec::new();
-    for item in fs::read_dir(dir).map_err(io_error("list", dir))? {
-        let name = item.map_err(io_error("list", dir))?.file_name();
-        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".journal")) else { continue };
+    for name in disk.list(dir).map_err(io_error("list", dir))? {
+        let Some(name) = name.strip_suffix(".journal") else { continue };
         if let Ok(number) = name.parse() {
             numbers.push(number);
         }
@@ -77,25 +72,31 @@ fn segment_numbers(dir: &Path) -> Result<Vec<u64>, WalError> {
 }
 
 /// Reads all segments in `dir` (which must exist) and leaves the last one ready to be appended to.
-pub(crate) fn open(dir: &Path) -> Result<Recovered, WalError> {
-    let numbers = segment_numbers(dir)?;
+pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<Recovered, WalError> {
+    let numbers = segment_numbers(disk, dir)?;
     let mut recovered =
         Recovered { state: HardState::default(), entries: VecDeque::new(), closed: Vec::new(), active: None };
     for (position, &number) in numbers.iter().enumerate() {
         let is_last = position + 1 == numbers.len();
-        recovered.read_segment(dir, number, is_last)?;
+        recovered.read_segment(disk, dir, number, is_last)?;
     }
     recovered.drop_purged()?;
     Ok(recovered)
 }
 
 impl Recovered {
-    fn read_segment(&mut self, dir: &Path, number: u64, is_last: bool) -> Result<(), WalError> {
+    fn read_segment(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        number: u64,
+        is_last: bool,
+    ) -> Result<(), WalError> {
         let path = segment_path(dir, number);
-        let mut file =
-            OpenOptions::new().read(true).write(true).open(&path).map_err(io_error("open", &path))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io_error("read", &path))?;
+        let file = disk.open(&path).map_err(io_error("open", &path))?;
+        let len = file.len().map_err(io_error("read", &path))?;
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        read_exact_at(&*file, &mut bytes, 0).map_err(io_error("read", &path))?;
         let mut info = SegmentInfo { number, path, max_index: None };
         let mut at = 0;
         while at < bytes.len() {
@@ -133,15 +134,14 @@ impl Recovered {
                 "cut the torn tail of the metadata journal: it was never acknowledged"
             );
             file.set_len(at as u64).map_err(io_error("truncate", &info.path))?;
-            file.sync_all().map_err(io_error("sync", &info.path))?;
+            file.sync_data().map_err(io_error("sync", &info.path))?;
         }
         if !is_last {
             self.closed.push(info);
         } else if at == 0 {
             // Died while it was being made: nothing was in it.
-            fs::remove_file(&info.path).map_err(io_error("remove", &info.path))?;
+            disk.remove_file(&info.path).map_err(io_error("remove", &info.path))?;
         } else {
-            file.seek(SeekFrom::End(0)).map_err(io_error("seek in", &info.path))?;
             self.active = Some((info, file, at as u64));
         }
         Ok(())

@@ -5,17 +5,20 @@
 //! is written: what the disk holds is unknown then (fsync reports an error once and forgets it), so the node stops
 //! and reads the journal again when it is restarted.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, IoSlice};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use headrace_disk::{Disk, File};
 use openraft::entry::RaftEntry as _;
 use openraft::storage::IOFlushed;
 use tokio::sync::{mpsc, oneshot};
 
 use super::frame::{self, HEADER_BYTES};
-use super::recover::{Recovered, SegmentInfo, io_error, segment_path, sync_dir};
+use super::recover::{Recovered, SegmentInfo, io_error, segment_path};
 use super::{FORMAT_VERSION, HardState, Op, SEGMENT_BYTES, WalError};
+use crate::blocking::Blocking;
+use crate::sabotage::{self, Sabotage};
 use crate::types::{Entry, TypeConfig};
 
 /// Jobs that may wait before the one who asks has to wait too.
@@ -48,9 +51,15 @@ fn closed() -> io::Error {
 }
 
 impl WalWriter {
-    /// Starts the thread. `recovered` gives the place to go on from.
-    pub(crate) fn spawn(dir: PathBuf, recovered: &mut Recovered) -> Result<Self, WalError> {
+    /// Starts the thread, or the task that stands for it. `recovered` gives the place to go on from.
+    pub(crate) fn spawn(
+        disk: Arc<dyn Disk>,
+        blocking: &Blocking,
+        dir: PathBuf,
+        recovered: &mut Recovered,
+    ) -> Result<Self, WalError> {
         let mut files = Files {
+            disk,
             dir,
             state: recovered.state.clone(),
             closed: std::mem::take(&mut recovered.closed),
@@ -68,11 +77,16 @@ impl WalWriter {
             files.active = Some(active);
         }
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
-        let dir = files.dir.clone();
-        std::thread::Builder::new()
-            .name("metadata-journal".into())
-            .spawn(move || run(files, queue))
-            .map_err(io_error("start the journal's thread for", &dir))?;
+        match blocking {
+            Blocking::Threads => {
+                let dir = files.dir.clone();
+                std::thread::Builder::new()
+                    .name("metadata-journal".into())
+                    .spawn(move || run(files, queue))
+                    .map_err(io_error("start the journal's thread for", &dir))?;
+            }
+            Blocking::Inline(_) => drop(tokio::spawn(run_inline(files, queue, blocking.clone()))),
+        }
         Ok(Self { jobs })
     }
 
@@ -103,12 +117,13 @@ impl WalWriter {
 
 struct Active {
     info: SegmentInfo,
-    file: File,
+    file: Arc<dyn File>,
     len: u64,
     synced_len: u64,
 }
 
 struct Files {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     state: HardState,
     closed: Vec<SegmentInfo>,
@@ -134,41 +149,77 @@ impl Waiter {
     }
 }
 
-fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
-    let mut failed: Option<io::Error> = None;
-    while let Some(first) = queue.blocking_recv() {
-        let (mut ops, mut waiters, mut close) = (Vec::new(), Vec::new(), None);
+/// What is written together.
+#[derive(Default)]
+struct Batch {
+    ops: Vec<Op>,
+    waiters: Vec<Waiter>,
+    close: Option<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    /// The first job and those that have queued up behind it.
+    fn gather(first: Job, queue: &mut mpsc::Receiver<Job>) -> Self {
+        let mut batch = Self::default();
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 Job::Append { entries, done } => {
-                    ops.extend(entries.into_iter().map(Op::Append));
-                    waiters.push(Waiter::Flushed(done));
+                    batch.ops.extend(entries.into_iter().map(Op::Append));
+                    batch.waiters.push(Waiter::Flushed(done));
                 }
                 Job::Write { op, done } => {
-                    ops.push(op);
-                    waiters.push(Waiter::Written(done));
+                    batch.ops.push(op);
+                    batch.waiters.push(Waiter::Written(done));
                 }
-                Job::Lazy(op) => ops.push(op),
-                Job::Close { done } => close = Some(done),
+                Job::Lazy(op) => batch.ops.push(op),
+                Job::Close { done } => batch.close = Some(done),
             }
-            next = if close.is_some() || waiters.len() >= JOBS_PER_SYNC_MAX {
-                None
-            } else {
-                queue.try_recv().ok()
-            };
+            let full = batch.close.is_some() || batch.waiters.len() >= JOBS_PER_SYNC_MAX;
+            next = if full { None } else { queue.try_recv().ok() };
         }
-        if failed.is_none() {
-            let sync = !waiters.is_empty() || close.is_some();
-            failed = files.write(&ops, sync).err();
-            if let Some(error) = &failed {
-                tracing::error!(%error, dir = %files.dir.display(), "the metadata journal cannot be written: this node stops");
-            }
+        batch
+    }
+
+    fn is_sabotaged(&self) -> bool {
+        let only_votes = self.close.is_none() && self.ops.iter().all(|op| matches!(op, Op::Vote(_)));
+        only_votes && sabotage::is_on(Sabotage::SkipVoteFsync)
+    }
+
+    fn wants_sync(&self) -> bool {
+        !self.waiters.is_empty() || self.close.is_some()
+    }
+}
+
+/// What became of the files, for good.
+#[derive(Default)]
+struct Outcome(Option<io::Error>);
+
+impl Outcome {
+    fn take(&mut self, files: &Files, result: io::Result<()>) {
+        if let Err(error) = result {
+            tracing::error!(%error, dir = %files.dir.display(), "the metadata journal cannot be written: this node stops");
+            self.0 = Some(error);
         }
+    }
+
+    fn tell(&self, waiters: Vec<Waiter>) {
         for waiter in waiters {
-            waiter.tell(failed.as_ref().map_or(Ok(()), Err));
+            waiter.tell(self.0.as_ref().map_or(Ok(()), Err));
         }
-        if let Some(done) = close {
+    }
+}
+
+fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
+    let mut outcome = Outcome::default();
+    while let Some(first) = queue.blocking_recv() {
+        let batch = Batch::gather(first, &mut queue);
+        if outcome.0.is_none() {
+            let written = files.append(&batch.ops).and_then(|()| files.sync_if(batch.wants_sync()));
+            outcome.take(&files, written);
+        }
+        outcome.tell(batch.waiters);
+        if let Some(done) = batch.close {
             drop(files);
             // The one who closes may have given up waiting.
             let _ = done.send(());
@@ -177,13 +228,34 @@ fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-impl Files {
-    /// Writes operations and, if asked, makes them durable. Closes a full segment and deletes those without use.
-    fn write(&mut self, ops: &[Op], sync: bool) -> io::Result<()> {
-        if !ops.is_empty() {
-            self.append(ops)?;
+/// [`run`] as a task: the time that a write and a sync take passes between them.
+async fn run_inline(mut files: Files, mut queue: mpsc::Receiver<Job>, blocking: Blocking) {
+    let mut outcome = Outcome::default();
+    while let Some(first) = queue.recv().await {
+        let batch = Batch::gather(first, &mut queue);
+        if outcome.0.is_none() {
+            let appended = files.append(&batch.ops);
+            outcome.take(&files, appended);
         }
-        if !sync {
+        if outcome.0.is_none() && batch.wants_sync() && !batch.is_sabotaged() {
+            // Nothing is run but the time: an error is not possible.
+            let _ = blocking.run(|| ()).await;
+            let synced = files.sync_if(true);
+            outcome.take(&files, synced);
+        }
+        outcome.tell(batch.waiters);
+        if let Some(done) = batch.close {
+            drop(files);
+            let _ = done.send(());
+            return;
+        }
+    }
+}
+
+impl Files {
+    /// Makes what was appended durable, if asked. Closes a full segment and deletes those without use.
+    fn sync_if(&mut self, wanted: bool) -> io::Result<()> {
+        if !wanted {
             return Ok(());
         }
         let active = self.active.as_mut().ok_or_else(closed)?;
@@ -198,6 +270,9 @@ impl Files {
     }
 
     fn append(&mut self, ops: &[Op]) -> io::Result<()> {
+        if ops.is_empty() {
+            return Ok(());
+        }
         let active = self.active.as_mut().ok_or_else(closed)?;
         self.buffer.clear();
         let mut body = Vec::new();
@@ -215,7 +290,7 @@ impl Files {
                 Op::Head { .. } | Op::Truncate { .. } => {}
             }
         }
-        active.file.write_all(&self.buffer)?;
+        active.file.write_all_at(&[IoSlice::new(&self.buffer)], active.len)?;
         active.len += self.buffer.len() as u64;
         // One huge command must not keep its memory for good.
         self.buffer.shrink_to(BATCH_BODY_BYTES + HEADER_BYTES);
@@ -224,8 +299,7 @@ impl Files {
 
     fn create_segment(&self, number: u64) -> Result<Active, WalError> {
         let path = segment_path(&self.dir, number);
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).open(&path).map_err(io_error("create", &path))?;
+        let file = self.disk.create(&path).map_err(io_error("create", &path))?;
         let mut body = Vec::new();
         let head = Op::Head { format: FORMAT_VERSION, segment: number, state: self.state.clone() };
         frame::push_op(&head, &mut body)
@@ -233,9 +307,9 @@ impl Files {
             .map_err(io_error("encode the head of", &path))?;
         let mut bytes = Vec::new();
         frame::encode(&body, 0, &mut bytes);
-        file.write_all(&bytes).map_err(io_error("write", &path))?;
-        file.sync_all().map_err(io_error("sync", &path))?;
-        sync_dir(&self.dir).map_err(io_error("sync", &self.dir))?;
+        file.write_all_at(&[IoSlice::new(&bytes)], 0).map_err(io_error("write", &path))?;
+        file.sync_data().map_err(io_error("sync", &path))?;
+        self.disk.sync_dir(&self.dir).map_err(io_error("sync", &self.dir))?;
         let len = bytes.len() as u64;
         Ok(Active { info: SegmentInfo { number, path, max_index: None }, file, len, synced_len: len })
     }
@@ -256,7 +330,7 @@ impl Files {
         let keep =
             self.closed.iter().position(|segment| segment.max_index > purged).unwrap_or(self.closed.len());
         for segment in self.closed.drain(..keep) {
-            fs::remove_file(&segment.path)?;
+            self.disk.remove_file(&segment.path)?;
         }
         Ok(())
     }

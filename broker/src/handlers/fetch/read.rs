@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use headrace_log::{ColdRead, ReadPlan, ReadResult};
+use headrace_metadata::sabotage::{self, Sabotage};
 use headrace_protocol::ErrorCode;
 use headrace_protocol::messages::fetch::{AbortedTransaction, EpochEndOffset, PartitionData};
 
@@ -150,7 +151,7 @@ fn follower_came(cx: &Context, partition: &Arc<Partition>, want: &Wanted, limits
 
 /// Where the client's history parts from the log's, if it does (KIP-595).
 fn diverging_epoch(partition: &Partition, want: &Wanted) -> Option<EpochEndOffset> {
-    if partition.ends_alike(want.offset, want.last_fetched_epoch) {
+    if sabotage::is_on(Sabotage::IgnoreEpochs) || partition.ends_alike(want.offset, want.last_fetched_epoch) {
         return None;
     }
     let end = partition.log().end_offset_for_epoch(want.last_fetched_epoch);
