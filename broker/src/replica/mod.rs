@@ -16,6 +16,6 @@ mod uncommitted;
 mod waiters;
 
 pub(crate) use disk_reads::{DiskReads, HelperThreads};
-pub(crate) use partition::{FollowerFetch, Partition};
+pub(crate) use partition::{FollowerFetch, Partition, Reader};
 pub(crate) use table::{LeadershipListener, ReplicaManager, ReplicaOptions, TopicReplicas, log_config};
 pub(crate) use waiters::{FetchRegistration, Waiter};

@@ -5,17 +5,17 @@
 //! sees one leader epoch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
 use headrace_protocol::{ErrorCode, Str, Uuid};
-use headrace_state::metadata as image;
+use headrace_state::metadata::{self as image, Image};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::followers::{Followers, Proposal, Verdict};
+use super::followers::{Followers, Position, Proposal, Verdict};
 use super::isr::IsrQueue;
 use super::uncommitted::Uncommitted;
 use super::waiters::FetchWaiters;
@@ -25,6 +25,10 @@ use crate::metrics::PartitionCounters;
 
 /// The epoch that stands for "not the leader".
 const NOT_LEADING: i32 = -1;
+
+/// How long after a consumer was sent to a follower it is taken to read there, in milliseconds: clients ask again after
+/// `metadata.max.age.ms`, which is 5 minutes by default.
+const READ_ELSEWHERE_MS: u64 = 10 * 60 * 1_000;
 
 /// What a topic's configuration says of its partitions.
 #[derive(Debug)]
@@ -70,6 +74,8 @@ pub(crate) struct Partition {
     /// What was appended above the high watermark. Locked under the log's lock only.
     uncommitted: Mutex<Uncommitted>,
     isr_queue: Arc<IsrQueue>,
+    /// When a consumer was last sent to a follower, on the monotonic clock; 0 for never.
+    sent_away_ms: AtomicU64,
     retired: AtomicBool,
     /// Consumers, who wait for the high watermark.
     pub(super) fetch_waiters: FetchWaiters,
@@ -92,7 +98,17 @@ pub(crate) struct FollowerFetch {
     pub(crate) leader_epoch: i32,
     pub(crate) id: i32,
     pub(crate) broker_epoch: i64,
+    pub(crate) log_start: i64,
     pub(crate) log_end: i64,
+}
+
+/// A consumer that says where it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) rack: &'a str,
+    /// By which it would reach another broker too.
+    pub(crate) listener: &'a str,
+    pub(crate) offset: i64,
 }
 
 /// What a new [`Partition`] is made of.
@@ -137,6 +153,7 @@ impl Partition {
             followers: Mutex::default(),
             uncommitted: Mutex::default(),
             isr_queue: parts.isr_queue,
+            sent_away_ms: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             fetch_waiters: FetchWaiters::default(),
             follower_waiters: FetchWaiters::default(),
@@ -219,16 +236,42 @@ impl Partition {
         self.log.lock()
     }
 
-    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads; answers in which epoch.
+    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads; answers in which epoch. Who believes in
+    /// another epoch is told so, whoever leads.
     pub(crate) fn check_leader(&self, current_leader_epoch: i32) -> Result<i32, ErrorCode> {
-        let leading = self.leading.load(Ordering::Acquire);
-        if leading == NOT_LEADING {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        match self.leading.load(Ordering::Acquire) {
+            NOT_LEADING => check_epoch(current_leader_epoch, self.leader_epoch())
+                .and(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)),
+            leading => check_epoch(current_leader_epoch, leading),
         }
-        match current_leader_epoch {
-            epoch if epoch == -1 || epoch == leading => Ok(leading),
-            epoch if epoch < leading => Err(ErrorCode::FENCED_LEADER_EPOCH),
-            _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+    }
+
+    /// The in-sync replica in this rack that a consumer had better read from (KIP-392): none if this leader is there itself, or if none
+    /// has that offset.
+    pub(crate) fn preferred_read_replica(&self, image: &Image, reader: Reader<'_>) -> Option<i32> {
+        let is_near = |id: i32| {
+            image.broker(id).is_some_and(|known| {
+                known.rack.as_deref() == Some(reader.rack)
+                    && known.is_live()
+                    && known.endpoint(reader.listener).is_some()
+            })
+        };
+        if is_near(self.node_id) {
+            return None;
+        }
+        let meta = self.meta.load();
+        let is_near = |id: i32| meta.isr.contains(&id) && is_near(id);
+        let found = self.followers.lock().best_to_read(reader.offset, is_near)?;
+        // At 0 nobody has been sent away yet.
+        self.sent_away_ms.store(self.clock.monotonic_ms().max(1), Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// Whether consumers read from this leader's followers, who then need the high watermark as soon as it moves.
+    pub(crate) fn is_read_elsewhere(&self) -> bool {
+        match self.sent_away_ms.load(Ordering::Relaxed) {
+            0 => false,
+            sent_ms => self.clock.monotonic_ms().saturating_sub(sent_ms) < READ_ELSEWHERE_MS,
         }
     }
 
@@ -329,6 +372,9 @@ impl Partition {
         if high_watermark != before {
             self.fetch_waiters.grow(self.uncommitted.lock().committed(high_watermark));
             self.commit.notify_waiters();
+            if self.is_read_elsewhere() {
+                self.follower_waiters.wake_all();
+            }
         }
     }
 
@@ -468,7 +514,9 @@ impl Partition {
 
     /// A follower asks for what comes after `fetch.log_end`, up to which it agrees with this log: that is how far it has come.
     pub(crate) fn follower_fetched(self: &Arc<Self>, broker: &Broker, fetch: FollowerFetch) {
-        let FollowerFetch { leader_epoch, id, broker_epoch, log_end } = fetch;
+        let FollowerFetch { leader_epoch, id, .. } = fetch;
+        let FollowerFetch { broker_epoch, log_start, log_end, .. } = fetch;
+        let position = Position { broker_epoch, log_start, log_end };
         let now_ms = self.clock.monotonic_ms();
         let end = self.log_end_offset();
         if log_end == end && self.high_watermark() == end && self.meta.load().isr.contains(&id) {
@@ -476,7 +524,7 @@ impl Partition {
             // little so.
             let mut followers = self.followers.lock();
             if self.leading.load(Ordering::Acquire) == leader_epoch {
-                followers.fetched(id, broker_epoch, log_end, end, now_ms);
+                followers.fetched(id, position, end, now_ms);
             }
             return;
         }
@@ -484,7 +532,7 @@ impl Partition {
         if self.leading.load(Ordering::Acquire) != leader_epoch {
             return;
         }
-        let known = self.followers.lock().fetched(id, broker_epoch, log_end, log.log_end_offset(), now_ms);
+        let known = self.followers.lock().fetched(id, position, log.log_end_offset(), now_ms);
         if !known {
             return;
         }
@@ -597,6 +645,15 @@ impl Partition {
     pub(super) fn wake_all(&self) {
         self.fetch_waiters.wake_all();
         self.follower_waiters.wake_all();
+    }
+}
+
+/// The epoch in force, unless a client believes in another; it may say none (−1).
+fn check_epoch(believed: i32, in_force: i32) -> Result<i32, ErrorCode> {
+    match believed {
+        epoch if epoch == -1 || epoch == in_force => Ok(in_force),
+        epoch if epoch < in_force => Err(ErrorCode::FENCED_LEADER_EPOCH),
+        _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
     }
 }
 

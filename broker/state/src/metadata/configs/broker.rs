@@ -268,6 +268,12 @@ pub static BROKER: &[ConfigDef] = &[
         "30000",
         "After how many milliseconds a follower that has not caught up leaves the in-sync replicas.",
     ),
+    unset(
+        Kind::Class,
+        "replica.selector.class",
+        "How a consumer that names its rack is sent to a replica near it; unset, everybody reads from the leader.",
+    )
+    .check(Check::OneOf(&["org.apache.kafka.common.replica.RackAwareReplicaSelector"])),
     int(
         "request.timeout.ms",
         "30000",
