@@ -14,6 +14,7 @@ pub(crate) fn cluster_id(config: &Config) -> io::Result<String> {
     if !config.cluster_id.is_empty() {
         return Ok(config.cluster_id.clone());
     }
+    let mut unreadable = None;
     for dir in &config.log_dirs {
         match std::fs::read_to_string(Path::new(dir).join(META_PROPERTIES)) {
             Ok(text) => {
@@ -23,8 +24,12 @@ pub(crate) fn cluster_id(config: &Config) -> io::Result<String> {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            // Another directory may say, if this one's disk has failed.
+            Err(error) => unreadable = unreadable.or(Some(error)),
         }
+    }
+    if let Some(error) = unreadable {
+        return Err(error);
     }
     Ok(Uuid::from_random(rand::random()).to_string())
 }

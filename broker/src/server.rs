@@ -130,6 +130,8 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
     }
     io.first().spawn(controller::service::run(Arc::clone(&broker)));
     io.first().spawn(replica::isr::run(Arc::clone(&broker)));
+    io.first().spawn(replica::dir_reports::run(Arc::clone(&broker)));
+    io.first().spawn(replica::offline::run(Arc::clone(&broker)));
     let mut shutdown = std::pin::pin!(shutdown);
     let life = {
         let broker = Arc::clone(&broker);
@@ -293,7 +295,7 @@ fn quorum_options(
     }
 }
 
-fn metadata_dir(config: &Config) -> PathBuf {
+pub(crate) fn metadata_dir(config: &Config) -> PathBuf {
     match (&config.metadata_log_dir, config.log_dirs.first()) {
         (Some(dir), _) => PathBuf::from(dir),
         (None, first) => PathBuf::from(first.map_or(".", String::as_str)).join("__cluster_metadata"),

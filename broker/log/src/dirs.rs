@@ -1,8 +1,10 @@
 //! All partitions of a broker, in its log directories: opened together at start, found by name, checkpointed,
 //! closed together with the marker that tells the next start that nothing has to be recovered.
+//!
+//! A directory whose disk fails is not used again before the next start; the others go on.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,6 +17,7 @@ use crate::{
     config::LogConfig,
     disk::{Disk, File},
     error::{DiskError, Doing, LogError},
+    health::{Alarm, Bell, Health, WatchedDisk},
     log::{Log, LogOptions},
     partition::{TopicId, TopicPartition},
     tail::TailBudget,
@@ -52,12 +55,29 @@ pub struct OpenReport {
     pub failed: Vec<(PathBuf, String)>,
 }
 
-/// One log directory.
+/// One log directory that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirInfo {
     pub path: PathBuf,
     pub directory_id: TopicId,
     pub partitions: usize,
+}
+
+/// One log directory that does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedDir {
+    pub path: PathBuf,
+    /// `None` if it could not be read even at the start.
+    pub directory_id: Option<TopicId>,
+    pub reason: String,
+}
+
+/// What is known elsewhere of where a partition is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Home {
+    pub directory_id: Option<TopicId>,
+    /// It has never been on this node.
+    pub is_new: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,13 +94,24 @@ pub enum DirsError {
     NoDir(Vec<(PathBuf, String)>),
     #[error("{partition} is there with topic id {found}, not {wanted}: delete the stray one first")]
     OtherTopic { partition: TopicPartition, found: TopicId, wanted: TopicId },
+    #[error("{0} is in a log directory that has failed, or cannot be opened: see to the disk and restart")]
+    Offline(TopicPartition),
 }
 
 #[derive(Debug)]
 struct Dir {
     path: PathBuf,
-    directory_id: TopicId,
-    _lock: Arc<dyn File>,
+    disk: Arc<dyn Disk>,
+    health: Arc<Health>,
+    /// Unknown if it failed at the start.
+    directory_id: Option<TopicId>,
+    _lock: Option<Arc<dyn File>>,
+}
+
+impl Dir {
+    fn works(&self) -> bool {
+        self.health.failure().is_none()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -92,13 +123,23 @@ struct Entry {
 /// See the module.
 #[derive(Debug)]
 pub struct LogDirs {
-    disk: Arc<dyn Disk>,
     dirs: Vec<Dir>,
+    bell: Arc<Bell>,
     partitions: RwLock<HashMap<TopicPartition, Entry>>,
+    /// Those that are there and could not be opened: another in their place would look as if they were empty.
+    unopened: HashSet<TopicPartition>,
     /// Renamed directories, by when they may be removed.
-    removed: Mutex<Vec<(i64, PathBuf)>>,
+    removed: Mutex<Vec<Removed>>,
     tail_budget: Arc<TailBudget>,
     threads: usize,
+}
+
+/// A renamed directory that waits for its removal.
+#[derive(Debug)]
+struct Removed {
+    due_ms: i64,
+    dir: usize,
+    path: PathBuf,
 }
 
 /// A partition to open, with all that its directory's checkpoints say of it.
@@ -123,38 +164,62 @@ impl LogDirs {
     ) -> Result<(Self, OpenReport), DirsError> {
         let DirsOptions { dirs: paths, cluster_id, node_id, threads, tail_budget_bytes } = options;
         let mut report = OpenReport { clean: true, ..OpenReport::default() };
+        let bell = Arc::default();
         let (mut dirs, mut found) = (Vec::new(), Vec::new());
         for path in paths {
-            match open_dir(&*disk, &path, &cluster_id, node_id, new_uuid) {
-                Ok(dir) => match find_partitions(&*disk, &path, dirs.len(), &mut report) {
-                    Ok(partitions) => {
-                        found.extend(partitions);
-                        dirs.push(dir);
-                    }
-                    Err(error) => report.failed.push((path, error.to_string())),
-                },
+            let health = Health::new(Arc::clone(&bell));
+            let disk = WatchedDisk::new(Arc::clone(&disk), health.clone());
+            let mut dir = Dir { path, disk, health, directory_id: None, _lock: None };
+            let opened = open_dir(&mut dir, &cluster_id, node_id, new_uuid)
+                .and_then(|()| Ok(find_partitions(&dir, dirs.len(), &mut report)?));
+            match opened {
+                Ok(partitions) => found.extend(partitions),
                 // Another broker's directory is a mistake to be told at once, not a broken disk.
                 Err(error @ (DirsError::Foreign { .. } | DirsError::Locked { .. })) => return Err(error),
-                Err(error) => report.failed.push((path, error.to_string())),
+                Err(error) => {
+                    dir.health.fail(error.to_string());
+                    report.failed.push((dir.path.clone(), error.to_string()));
+                }
             }
+            dirs.push(dir);
         }
-        if dirs.is_empty() {
+        if !dirs.iter().any(Dir::works) {
             return Err(DirsError::NoDir(report.failed));
         }
-        let this = Self {
-            disk,
+        let mut this = Self {
             dirs,
+            bell,
+            unopened: HashSet::new(),
             partitions: RwLock::new(HashMap::new()),
             removed: Mutex::new(Vec::new()),
             tail_budget: TailBudget::new(tail_budget_bytes),
             threads: threads.clamp(1, THREADS_MAX),
         };
         this.open_partitions(found, config_for, &mut report, now_ms);
+        // Opening the logs may have shown that a disk is broken.
+        this.take_offline();
         Ok((this, report))
     }
 
+    /// Who is called when a directory has failed; at once if one has.
+    pub fn on_failure(&self, alarm: Alarm) {
+        if !self.dirs.iter().all(Dir::works) {
+            alarm();
+        }
+        if !self.bell.set(alarm) {
+            tracing::error!("two want to hear of failed log directories; the first does");
+        }
+    }
+
+    /// Lets go of the partitions in directories that have failed, and says which they are.
+    pub fn take_offline(&self) -> Vec<TopicPartition> {
+        let mut partitions = self.partitions.write();
+        let is_lost = |_: &TopicPartition, entry: &mut Entry| !self.dirs[entry.dir].works();
+        partitions.extract_if(is_lost).map(|(partition, _)| partition).collect()
+    }
+
     fn open_partitions(
-        &self,
+        &mut self,
         found: Vec<Found>,
         config_for: &(dyn Fn(&TopicPartition) -> LogConfig + Sync),
         report: &mut OpenReport,
@@ -162,7 +227,7 @@ impl LogDirs {
     ) {
         let open = |found: &Found| {
             let options = LogOptions {
-                disk: self.disk.clone(),
+                disk: self.dirs[found.dir].disk.clone(),
                 dir: found.path.clone(),
                 partition: found.partition.clone(),
                 topic_id: None,
@@ -189,7 +254,10 @@ impl LogDirs {
                     partitions
                         .insert(found.partition, Entry { log: Arc::new(Mutex::new(log)), dir: found.dir });
                 }
-                Err(error) => report.failed.push((found.path, error.to_string())),
+                Err(error) => {
+                    report.failed.push((found.path, error.to_string()));
+                    self.unopened.insert(found.partition);
+                }
             }
         }
     }
@@ -203,19 +271,33 @@ impl LogDirs {
         self.partitions.read().keys().cloned().collect()
     }
 
+    /// The directories that work.
     pub fn dirs(&self) -> Vec<DirInfo> {
         let counts = self.partitions_per_dir();
-        let info = |(dir, partitions): (&Dir, usize)| DirInfo {
-            path: dir.path.clone(),
-            directory_id: dir.directory_id,
-            partitions,
+        let info = |(dir, partitions): (&Dir, usize)| {
+            let directory_id = dir.directory_id.filter(|_| dir.works())?;
+            Some(DirInfo { path: dir.path.clone(), directory_id, partitions })
         };
-        self.dirs.iter().zip(counts).map(info).collect()
+        self.dirs.iter().zip(counts).filter_map(info).collect()
+    }
+
+    /// The directories that do not, since the start or since then.
+    pub fn failed_dirs(&self) -> Vec<FailedDir> {
+        let info = |dir: &Dir| {
+            let reason = dir.health.failure()?.to_owned();
+            Some(FailedDir { path: dir.path.clone(), directory_id: dir.directory_id, reason })
+        };
+        self.dirs.iter().filter_map(info).collect()
     }
 
     /// The directory that a partition lies in.
     pub fn dir_of(&self, partition: &TopicPartition) -> Option<PathBuf> {
         self.partitions.read().get(partition).map(|entry| self.dirs[entry.dir].path.clone())
+    }
+
+    /// Its id.
+    pub fn directory_id_of(&self, partition: &TopicPartition) -> Option<TopicId> {
+        self.partitions.read().get(partition).and_then(|entry| self.dirs[entry.dir].directory_id)
     }
 
     /// The memory that all hot tails use, in bytes.
@@ -231,12 +313,31 @@ impl LogDirs {
         counts
     }
 
-    /// Makes a partition in the directory that has the fewest. One that is there already is given back if it is
-    /// of the same topic.
+    /// Where to make a partition: where it is said to be, or in the directory that has the fewest. Not at all if it may be in one that
+    /// has failed: it is no empty partition then.
+    fn place(&self, partition: &TopicPartition, home: Home) -> Result<usize, DirsError> {
+        let works = |index: &usize| self.dirs[*index].works();
+        let known =
+            home.directory_id.and_then(|id| self.dirs.iter().position(|dir| dir.directory_id == Some(id)));
+        if let Some(index) = known.filter(works) {
+            return Ok(index);
+        }
+        let may_be_lost =
+            !(0..self.dirs.len()).all(|index| works(&index)) && (home.directory_id.is_some() || !home.is_new);
+        let counts = self.partitions_per_dir();
+        (0..counts.len())
+            .filter(works)
+            .min_by_key(|index| counts[*index])
+            .filter(|_| !may_be_lost && !self.unopened.contains(partition))
+            .ok_or_else(|| DirsError::Offline(partition.clone()))
+    }
+
+    /// Makes a partition: see [`Self::place`]. One that is there already is given back if it is of the same topic.
     pub fn create(
         &self,
         partition: TopicPartition,
         topic_id: TopicId,
+        home: Home,
         config: LogConfig,
         now_ms: i64,
     ) -> Result<Arc<Mutex<Log>>, DirsError> {
@@ -253,10 +354,9 @@ impl LogDirs {
                 }
             };
         }
-        let counts = self.partitions_per_dir();
-        let dir = (0..counts.len()).min_by_key(|index| counts[*index]).unwrap_or(0);
+        let dir = self.place(&partition, home)?;
         let options = LogOptions {
-            disk: self.disk.clone(),
+            disk: self.dirs[dir].disk.clone(),
             dir: self.dirs[dir].path.join(partition.to_string()),
             partition: partition.clone(),
             topic_id: Some(topic_id),
@@ -281,37 +381,35 @@ impl LogDirs {
         let Some(entry) = self.partitions.write().remove(partition) else { return Ok(false) };
         let mut log = entry.log.lock();
         log.failed = Some("the partition was deleted".to_owned());
-        let from = log.dir().to_owned();
-        let to = self.delete_name(&from, log.topic_id());
-        self.disk.rename(&from, &to).doing("renaming", &from)?;
-        let parent = &self.dirs[entry.dir].path;
-        self.disk.sync_dir(parent).doing("syncing", parent)?;
-        self.removed.lock().push((now_ms.saturating_add(log.config().file_delete_delay_ms), to));
+        let due_ms = now_ms.saturating_add(log.config().file_delete_delay_ms);
+        self.rename_away(entry.dir, log.dir(), log.topic_id(), due_ms)?;
         Ok(true)
     }
 
-    /// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's.
-    fn delete_name(&self, dir: &Path, topic_id: Option<TopicId>) -> PathBuf {
-        let mut unique = u128::from_be_bytes(topic_id.unwrap_or_default().0);
-        loop {
-            let mut name = dir.file_name().unwrap_or_default().to_os_string();
-            name.push(format!(".{unique:032x}{DELETE_SUFFIX}"));
-            let path = dir.with_file_name(name);
-            if !self.disk.exists(&path) {
-                return path;
-            }
-            unique = unique.wrapping_add(1);
-        }
+    /// Gives a partition's directory a name under which no start finds it; [`LogDirs::purge`] removes it.
+    fn rename_away(
+        &self,
+        dir: usize,
+        from: &Path,
+        id: Option<TopicId>,
+        due_ms: i64,
+    ) -> Result<(), DiskError> {
+        let Dir { disk, path: parent, .. } = &self.dirs[dir];
+        let path = delete_name(&**disk, from, id);
+        disk.rename(from, &path).doing("renaming", from)?;
+        disk.sync_dir(parent).doing("syncing", parent)?;
+        self.removed.lock().push(Removed { due_ms, dir, path });
+        Ok(())
     }
 
     /// Removes directories of deleted partitions whose delay is over.
     pub fn purge(&self, now_ms: i64) {
         let mut removed = self.removed.lock();
-        removed.retain(|(due_ms, path)| {
+        removed.retain(|Removed { due_ms, dir, path }| {
             if *due_ms > now_ms {
                 return true;
             }
-            if let Err(error) = self.disk.remove_dir_all(path) {
+            if let Err(error) = self.dirs[*dir].disk.remove_dir_all(path) {
                 // The next start removes it.
                 tracing::warn!(path = %path.display(), %error, "could not remove a deleted partition");
             }
@@ -345,13 +443,18 @@ impl LogDirs {
                 watermarks.insert(partition, *high_watermark);
             }
         }
-        for (dir, (recovery, starts, watermarks)) in self.dirs.iter().zip(by_dir) {
-            let write = |name, offsets| checkpoint::write_offsets(&*self.disk, &dir.path.join(name), offsets);
-            write(checkpoint::RECOVERY_POINTS, &recovery)?;
-            write(checkpoint::LOG_STARTS, &starts)?;
-            write(checkpoint::HIGH_WATERMARKS, &watermarks)?;
+        let mut outcome = Ok(());
+        for (dir, (recovery, starts, watermarks)) in
+            self.dirs.iter().zip(by_dir).filter(|(dir, _)| dir.works())
+        {
+            let write = |name, offsets| checkpoint::write_offsets(&*dir.disk, &dir.path.join(name), offsets);
+            let written = write(checkpoint::RECOVERY_POINTS, &recovery)
+                .and_then(|()| write(checkpoint::LOG_STARTS, &starts))
+                .and_then(|()| write(checkpoint::HIGH_WATERMARKS, &watermarks));
+            // One directory's trouble is not the others'.
+            outcome = outcome.and(written);
         }
-        Ok(())
+        outcome.map_err(DirsError::from)
     }
 
     /// Closes every partition, writes the checkpoints and marks the directories whose partitions all closed as
@@ -365,16 +468,16 @@ impl LogDirs {
         let results = in_parallel(&entries, self.threads, &|entry: &Entry| entry.log.lock().close(now_ms));
         self.write_checkpoints(high_watermarks)?;
         let mut first_error = None;
-        let mut unclean = BTreeMap::new();
+        let mut unclean = BTreeSet::new();
         for (entry, result) in entries.iter().zip(results) {
             if let Err(error) = result {
-                unclean.insert(entry.dir, ());
+                unclean.insert(entry.dir);
                 first_error.get_or_insert(error);
             }
         }
         for (index, dir) in self.dirs.iter().enumerate() {
-            if !unclean.contains_key(&index) {
-                checkpoint::write_clean_shutdown(&*self.disk, &dir.path)?;
+            if dir.works() && !unclean.contains(&index) {
+                checkpoint::write_clean_shutdown(&*dir.disk, &dir.path)?;
             }
         }
         first_error.map_or(Ok(()), |error| Err(error.into()))
@@ -401,12 +504,12 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: &(dyn Fn(&T)
 
 /// Takes a directory for this node, or refuses it as another's.
 fn open_dir(
-    disk: &dyn Disk,
-    path: &Path,
+    dir: &mut Dir,
     cluster: &str,
     node: i32,
     new_uuid: &mut dyn FnMut() -> [u8; 16],
-) -> Result<Dir, DirsError> {
+) -> Result<(), DirsError> {
+    let (disk, path) = (&*dir.disk, &*dir.path);
     disk.create_dir_all(path).doing("creating", path)?;
     let lock = match disk.lock(&path.join(LOCK_FILE)) {
         Ok(lock) => lock,
@@ -434,16 +537,27 @@ fn open_dir(
             directory_id
         }
     };
-    Ok(Dir { path: path.to_owned(), directory_id, _lock: lock })
+    (dir.directory_id, dir._lock) = (Some(directory_id), Some(lock));
+    Ok(())
+}
+
+/// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's.
+fn delete_name(disk: &dyn Disk, dir: &Path, topic_id: Option<TopicId>) -> PathBuf {
+    let mut unique = u128::from_be_bytes(topic_id.unwrap_or_default().0);
+    loop {
+        let mut name = dir.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{unique:032x}{DELETE_SUFFIX}"));
+        let path = dir.with_file_name(name);
+        if !disk.exists(&path) {
+            return path;
+        }
+        unique = unique.wrapping_add(1);
+    }
 }
 
 /// The partitions of a directory; removes those that were deleted.
-fn find_partitions(
-    disk: &dyn Disk,
-    path: &Path,
-    dir: usize,
-    report: &mut OpenReport,
-) -> Result<Vec<Found>, LogError> {
+fn find_partitions(at: &Dir, dir: usize, report: &mut OpenReport) -> Result<Vec<Found>, LogError> {
+    let (disk, path) = (&*at.disk, &*at.path);
     let clean = checkpoint::take_clean_shutdown(disk, path)?;
     let recovery = checkpoint::read_offsets(disk, &path.join(checkpoint::RECOVERY_POINTS))?;
     let starts = checkpoint::read_offsets(disk, &path.join(checkpoint::LOG_STARTS))?;

@@ -6,6 +6,7 @@ mod alter_configs;
 mod alter_partition;
 mod alter_partition_reassignments;
 mod api_versions;
+mod assign_replicas_to_dirs;
 mod broker_heartbeat;
 mod broker_registration;
 mod change;
@@ -201,6 +202,7 @@ brokers {
     Envelope envelope EnvelopeRequest (0..=0);
     BrokerRegistration broker_registration BrokerRegistrationRequest (0..=4);
     BrokerHeartbeat broker_heartbeat BrokerHeartbeatRequest (0..=2);
+    AssignReplicasToDirs assign_replicas_to_dirs AssignReplicasToDirsRequest (0..=0);
     AllocateProducerIds allocate_producer_ids AllocateProducerIdsRequest (0..=0);
 }
 }

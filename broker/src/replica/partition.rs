@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
+use headrace_log::{
+    AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult, TopicPartition,
+};
 use headrace_protocol::{ErrorCode, Str, Uuid};
 use headrace_state::metadata::{self as image, Image};
 use parking_lot::{Mutex, MutexGuard};
@@ -162,6 +164,10 @@ impl Partition {
         }
     }
 
+    pub(crate) fn id(&self) -> TopicPartition {
+        TopicPartition::new(self.topic.as_str(), self.index)
+    }
+
     pub(crate) fn topic(&self) -> &Str {
         &self.topic
     }
@@ -208,7 +214,7 @@ impl Partition {
         self.log.lock().size_bytes()
     }
 
-    /// Whether it was deleted; who holds on to it must look it up again.
+    /// Whether it was deleted, or its log directory failed; who holds on to it must look it up again.
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
     }
@@ -629,7 +635,7 @@ impl Partition {
         self.settings.store(Arc::new(settings));
     }
 
-    /// The replica is deleted: nobody leads it any more, and everyone who waits is told.
+    /// The replica is deleted, or out of reach: nobody leads it any more, and everyone who waits is told.
     pub(super) fn retire(&self) -> bool {
         let was_leading = {
             let _log = self.log.lock();
