@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use headrace_log::{DirsError, DirsOptions, LogConfig, LogDirs, RealDisk};
+use headrace_log::{About, DirsError, DirsOptions, LogDirs, RealDisk, TopicId};
 use headrace_metadata::{Quorum, StartError, Voter};
 use headrace_protocol::Str;
 use headrace_protocol::messages::broker_registration::Listener;
@@ -328,10 +328,12 @@ fn open_logs(
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         tail_budget_bytes: TAIL_BUDGET_BYTES,
     };
-    let config_for = |partition: &headrace_log::TopicPartition| -> LogConfig {
-        log_config(&image.topic_config(&partition.topic, defaults))
+    let about = |partition: &headrace_log::TopicPartition| {
+        let known = image.partition(&partition.topic, partition.partition);
+        let directory_id = known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0));
+        About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
     };
-    let (dirs, report) = LogDirs::open(RealDisk::shared(), options, &config_for, &mut rand::random, now_ms)?;
+    let (dirs, report) = LogDirs::open(RealDisk::shared(), options, &about, &mut rand::random, now_ms)?;
     for (path, reason) in &report.failed {
         tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
     }

@@ -1,4 +1,4 @@
-//! All partitions of a broker, in its log directories: opened together at start, found by name, checkpointed,
+//! All partitions of a broker, in its log directories: found by name, checkpointed,
 //! closed together with the marker that tells the next start that nothing has to be recovered.
 //!
 //! A directory whose disk fails is not used again before the next start; the others go on.
@@ -13,20 +13,17 @@ use headrace_records::Offset;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    checkpoint::{self, MetaProperties, Offsets},
+    checkpoint::{self, Offsets},
     config::LogConfig,
     disk::{Disk, File},
     error::{DiskError, Doing, LogError},
-    health::{Alarm, Bell, Health, WatchedDisk},
+    health::{Alarm, Bell, Health},
     log::{Log, LogOptions},
     partition::{TopicId, TopicPartition},
     tail::TailBudget,
 };
 
-const LOCK_FILE: &str = ".lock";
-const DELETE_SUFFIX: &str = "-delete";
-/// How many threads open or close partitions at most.
-const THREADS_MAX: usize = 64;
+pub(crate) const DELETE_SUFFIX: &str = "-delete";
 
 /// Which directories, and whose.
 #[derive(Clone, Debug)]
@@ -38,21 +35,6 @@ pub struct DirsOptions {
     pub threads: usize,
     /// The memory that the hot tails of all partitions share, in bytes.
     pub tail_budget_bytes: usize,
-}
-
-/// What opening found.
-#[derive(Debug, Default)]
-pub struct OpenReport {
-    /// Every directory had been shut down cleanly.
-    pub clean: bool,
-    /// How many partitions were opened.
-    pub partitions: usize,
-    /// How many of them had to be recovered.
-    pub recovered: usize,
-    /// The high watermarks of the last checkpoint.
-    pub high_watermarks: HashMap<TopicPartition, Offset>,
-    /// Directories and partitions that could not be opened, with the reason.
-    pub failed: Vec<(PathBuf, String)>,
 }
 
 /// One log directory that works.
@@ -99,108 +81,54 @@ pub enum DirsError {
 }
 
 #[derive(Debug)]
-struct Dir {
-    path: PathBuf,
-    disk: Arc<dyn Disk>,
-    health: Arc<Health>,
+pub(crate) struct Dir {
+    pub(crate) path: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) health: Arc<Health>,
     /// Unknown if it failed at the start.
-    directory_id: Option<TopicId>,
-    _lock: Option<Arc<dyn File>>,
+    pub(crate) directory_id: Option<TopicId>,
+    pub(crate) _lock: Option<Arc<dyn File>>,
 }
 
 impl Dir {
-    fn works(&self) -> bool {
+    pub(crate) fn works(&self) -> bool {
         self.health.failure().is_none()
     }
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
-    log: Arc<Mutex<Log>>,
-    dir: usize,
+pub(crate) struct Entry {
+    pub(crate) log: Arc<Mutex<Log>>,
+    pub(crate) dir: usize,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct LogDirs {
-    dirs: Vec<Dir>,
-    bell: Arc<Bell>,
-    partitions: RwLock<HashMap<TopicPartition, Entry>>,
+    pub(crate) dirs: Vec<Dir>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) partitions: RwLock<HashMap<TopicPartition, Entry>>,
+    /// Copies on their way to another directory: see [`crate::moves`].
+    pub(crate) futures: Mutex<HashMap<TopicPartition, Entry>>,
+    /// Where partitions are to be that are not here yet.
+    pub(crate) preferred: Mutex<HashMap<TopicPartition, usize>>,
     /// Those that are there and could not be opened: another in their place would look as if they were empty.
-    unopened: HashSet<TopicPartition>,
+    pub(crate) unopened: HashSet<TopicPartition>,
     /// Renamed directories, by when they may be removed.
-    removed: Mutex<Vec<Removed>>,
-    tail_budget: Arc<TailBudget>,
-    threads: usize,
+    pub(crate) removed: Mutex<Vec<Removed>>,
+    pub(crate) tail_budget: Arc<TailBudget>,
+    pub(crate) threads: usize,
 }
 
 /// A renamed directory that waits for its removal.
 #[derive(Debug)]
-struct Removed {
+pub(crate) struct Removed {
     due_ms: i64,
     dir: usize,
     path: PathBuf,
 }
 
-/// A partition to open, with all that its directory's checkpoints say of it.
-struct Found {
-    dir: usize,
-    path: PathBuf,
-    partition: TopicPartition,
-    clean: bool,
-    recovery_point: Offset,
-    log_start: Offset,
-}
-
 impl LogDirs {
-    /// Opens every partition that is there. A directory or partition that cannot be opened is reported and left
-    /// out; it is an error only if no directory is left.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        options: DirsOptions,
-        config_for: &(dyn Fn(&TopicPartition) -> LogConfig + Sync),
-        new_uuid: &mut dyn FnMut() -> [u8; 16],
-        now_ms: i64,
-    ) -> Result<(Self, OpenReport), DirsError> {
-        let DirsOptions { dirs: paths, cluster_id, node_id, threads, tail_budget_bytes } = options;
-        let mut report = OpenReport { clean: true, ..OpenReport::default() };
-        let bell = Arc::default();
-        let (mut dirs, mut found) = (Vec::new(), Vec::new());
-        for path in paths {
-            let health = Health::new(Arc::clone(&bell));
-            let disk = WatchedDisk::new(Arc::clone(&disk), health.clone());
-            let mut dir = Dir { path, disk, health, directory_id: None, _lock: None };
-            let opened = open_dir(&mut dir, &cluster_id, node_id, new_uuid)
-                .and_then(|()| Ok(find_partitions(&dir, dirs.len(), &mut report)?));
-            match opened {
-                Ok(partitions) => found.extend(partitions),
-                // Another broker's directory is a mistake to be told at once, not a broken disk.
-                Err(error @ (DirsError::Foreign { .. } | DirsError::Locked { .. })) => return Err(error),
-                Err(error) => {
-                    dir.health.fail(error.to_string());
-                    report.failed.push((dir.path.clone(), error.to_string()));
-                }
-            }
-            dirs.push(dir);
-        }
-        if !dirs.iter().any(Dir::works) {
-            return Err(DirsError::NoDir(report.failed));
-        }
-        let mut this = Self {
-            dirs,
-            bell,
-            unopened: HashSet::new(),
-            partitions: RwLock::new(HashMap::new()),
-            removed: Mutex::new(Vec::new()),
-            tail_budget: TailBudget::new(tail_budget_bytes),
-            threads: threads.clamp(1, THREADS_MAX),
-        };
-        this.open_partitions(found, config_for, &mut report, now_ms);
-        // Opening the logs may have shown that a disk is broken.
-        this.take_offline();
-        Ok((this, report))
-    }
-
     /// Who is called when a directory has failed; at once if one has.
     pub fn on_failure(&self, alarm: Alarm) {
         if !self.dirs.iter().all(Dir::works) {
@@ -213,57 +141,22 @@ impl LogDirs {
 
     /// Lets go of the partitions in directories that have failed, and says which they are.
     pub fn take_offline(&self) -> Vec<TopicPartition> {
-        let mut partitions = self.partitions.write();
         let is_lost = |_: &TopicPartition, entry: &mut Entry| !self.dirs[entry.dir].works();
-        partitions.extract_if(is_lost).map(|(partition, _)| partition).collect()
-    }
-
-    fn open_partitions(
-        &mut self,
-        found: Vec<Found>,
-        config_for: &(dyn Fn(&TopicPartition) -> LogConfig + Sync),
-        report: &mut OpenReport,
-        now_ms: i64,
-    ) {
-        let open = |found: &Found| {
-            let options = LogOptions {
-                disk: self.dirs[found.dir].disk.clone(),
-                dir: found.path.clone(),
-                partition: found.partition.clone(),
-                topic_id: None,
-                config: Arc::new(config_for(&found.partition)),
-                tail_budget: self.tail_budget.clone(),
-                clean: found.clean,
-                recovery_point: found.recovery_point,
-                log_start_offset: found.log_start,
-            };
-            Log::open(options, now_ms)
-        };
-        let results = in_parallel(&found, self.threads, &open);
-        let mut partitions = self.partitions.write();
-        for (found, result) in found.into_iter().zip(results) {
-            match result {
-                Ok(_) if partitions.contains_key(&found.partition) => {
-                    report
-                        .failed
-                        .push((found.path, "the partition is in another log directory too".to_owned()));
-                }
-                Ok(log) => {
-                    report.partitions += 1;
-                    report.recovered += usize::from(!found.clean);
-                    partitions
-                        .insert(found.partition, Entry { log: Arc::new(Mutex::new(log)), dir: found.dir });
-                }
-                Err(error) => {
-                    report.failed.push((found.path, error.to_string()));
-                    self.unopened.insert(found.partition);
-                }
-            }
-        }
+        let lost: Vec<_> =
+            self.partitions.write().extract_if(is_lost).map(|(partition, _)| partition).collect();
+        // A copy to a broken disk is of no use, and one from there can go on when that is back.
+        self.futures
+            .lock()
+            .retain(|partition, entry| self.dirs[entry.dir].works() && !lost.contains(partition));
+        lost
     }
 
     pub fn get(&self, partition: &TopicPartition) -> Option<Arc<Mutex<Log>>> {
-        self.partitions.read().get(partition).map(|entry| entry.log.clone())
+        self.entry(partition).map(|entry| entry.log)
+    }
+
+    pub(crate) fn entry(&self, partition: &TopicPartition) -> Option<Entry> {
+        self.partitions.read().get(partition).cloned()
     }
 
     /// Every partition that is there, also those that the cluster may not know any more.
@@ -317,9 +210,10 @@ impl LogDirs {
     /// has failed: it is no empty partition then.
     fn place(&self, partition: &TopicPartition, home: Home) -> Result<usize, DirsError> {
         let works = |index: &usize| self.dirs[*index].works();
+        let preferred = self.preferred.lock().remove(partition).filter(|_| home.is_new);
         let known =
             home.directory_id.and_then(|id| self.dirs.iter().position(|dir| dir.directory_id == Some(id)));
-        if let Some(index) = known.filter(works) {
+        if let Some(index) = preferred.or(known).filter(works) {
             return Ok(index);
         }
         let may_be_lost =
@@ -379,21 +273,19 @@ impl LogDirs {
     /// `file.delete.delay.ms`. False if there is none.
     pub fn delete(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
         let Some(entry) = self.partitions.write().remove(partition) else { return Ok(false) };
+        self.give_up_move(partition);
         let mut log = entry.log.lock();
         log.failed = Some("the partition was deleted".to_owned());
         let due_ms = now_ms.saturating_add(log.config().file_delete_delay_ms);
-        self.rename_away(entry.dir, log.dir(), log.topic_id(), due_ms)?;
+        self.rename_away(log.dir(), log.topic_id(), due_ms)?;
         Ok(true)
     }
 
     /// Gives a partition's directory a name under which no start finds it; [`LogDirs::purge`] removes it.
-    fn rename_away(
-        &self,
-        dir: usize,
-        from: &Path,
-        id: Option<TopicId>,
-        due_ms: i64,
-    ) -> Result<(), DiskError> {
+    pub(crate) fn rename_away(&self, from: &Path, id: Option<TopicId>, due_ms: i64) -> Result<(), DiskError> {
+        let Some(dir) = self.dirs.iter().position(|dir| from.parent() == Some(&*dir.path)) else {
+            return Ok(());
+        };
         let Dir { disk, path: parent, .. } = &self.dirs[dir];
         let path = delete_name(&**disk, from, id);
         disk.rename(from, &path).doing("renaming", from)?;
@@ -466,6 +358,12 @@ impl LogDirs {
     ) -> Result<(), DirsError> {
         let entries: Vec<Entry> = self.partitions.read().values().cloned().collect();
         let results = in_parallel(&entries, self.threads, &|entry: &Entry| entry.log.lock().close(now_ms));
+        let futures: Vec<_> = self.futures.lock().clone().into_iter().collect();
+        for (partition, future) in futures {
+            if let Err(error) = future.log.lock().close(now_ms) {
+                tracing::warn!(%partition, %error, "the copy of a move could not be closed: the next start looks what is in it");
+            }
+        }
         self.write_checkpoints(high_watermarks)?;
         let mut first_error = None;
         let mut unclean = BTreeSet::new();
@@ -485,7 +383,11 @@ impl LogDirs {
 }
 
 /// Runs `work` over all items on a few threads; the results are in the items' order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
+pub(crate) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: &(dyn Fn(&T) -> R + Sync),
+) -> Vec<R> {
     if threads <= 1 || items.len() <= 1 {
         return items.iter().map(work).collect();
     }
@@ -502,45 +404,6 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: &(dyn Fn(&T)
     })
 }
 
-/// Takes a directory for this node, or refuses it as another's.
-fn open_dir(
-    dir: &mut Dir,
-    cluster: &str,
-    node: i32,
-    new_uuid: &mut dyn FnMut() -> [u8; 16],
-) -> Result<(), DirsError> {
-    let (disk, path) = (&*dir.disk, &*dir.path);
-    disk.create_dir_all(path).doing("creating", path)?;
-    let lock = match disk.lock(&path.join(LOCK_FILE)) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            return Err(DirsError::Locked { path: path.to_owned() });
-        }
-        Err(error) => return Err(DiskError::new("locking", path, error).into()),
-    };
-    let cluster = cluster.to_owned();
-    let directory_id = match checkpoint::read_meta_properties(disk, path)? {
-        Some(meta) if meta.cluster_id == cluster && meta.node_id == node => meta.directory_id,
-        Some(meta) => {
-            return Err(DirsError::Foreign {
-                path: path.to_owned(),
-                found_node: meta.node_id,
-                found_cluster: meta.cluster_id,
-                node,
-                cluster,
-            });
-        }
-        None => {
-            let directory_id = TopicId(new_uuid());
-            let meta = MetaProperties { cluster_id: cluster, node_id: node, directory_id };
-            checkpoint::write_meta_properties(disk, path, &meta)?;
-            directory_id
-        }
-    };
-    (dir.directory_id, dir._lock) = (Some(directory_id), Some(lock));
-    Ok(())
-}
-
 /// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's.
 fn delete_name(disk: &dyn Disk, dir: &Path, topic_id: Option<TopicId>) -> PathBuf {
     let mut unique = u128::from_be_bytes(topic_id.unwrap_or_default().0);
@@ -553,29 +416,4 @@ fn delete_name(disk: &dyn Disk, dir: &Path, topic_id: Option<TopicId>) -> PathBu
         }
         unique = unique.wrapping_add(1);
     }
-}
-
-/// The partitions of a directory; removes those that were deleted.
-fn find_partitions(at: &Dir, dir: usize, report: &mut OpenReport) -> Result<Vec<Found>, LogError> {
-    let (disk, path) = (&*at.disk, &*at.path);
-    let clean = checkpoint::take_clean_shutdown(disk, path)?;
-    let recovery = checkpoint::read_offsets(disk, &path.join(checkpoint::RECOVERY_POINTS))?;
-    let starts = checkpoint::read_offsets(disk, &path.join(checkpoint::LOG_STARTS))?;
-    report.high_watermarks.extend(checkpoint::read_offsets(disk, &path.join(checkpoint::HIGH_WATERMARKS))?);
-    let mut found = Vec::new();
-    for name in disk.list(path).doing("listing", path)? {
-        let child = path.join(&name);
-        if !disk.is_dir(&child) {
-            continue;
-        }
-        if name.ends_with(DELETE_SUFFIX) {
-            disk.remove_dir_all(&child).doing("removing", &child)?;
-        } else if let Some(partition) = TopicPartition::parse_dir_name(&name) {
-            let offset = |offsets: &Offsets| offsets.get(&partition).copied().unwrap_or(0);
-            let (recovery_point, log_start) = (offset(&recovery), offset(&starts));
-            found.push(Found { dir, path: child, partition, clean, recovery_point, log_start });
-        }
-    }
-    report.clean &= clean || found.is_empty();
-    Ok(found)
 }

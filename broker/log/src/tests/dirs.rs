@@ -3,12 +3,12 @@
 use std::{collections::HashMap, fs, io, path::PathBuf, sync::atomic::Ordering::SeqCst};
 
 use super::*;
-use crate::{DirsError, DirsOptions, File, Home, LogDirs, OpenReport, TopicId};
+use crate::{About, DirsError, DirsOptions, File, Home, LogDirs, OpenReport, TopicId};
 
-const ID: TopicId = TopicId([9; 16]);
-const NEW: Home = Home { directory_id: None, is_new: true };
+pub(super) const ID: TopicId = TopicId([9; 16]);
+pub(super) const NEW: Home = Home { directory_id: None, is_new: true };
 
-fn options(dirs: &[PathBuf], node_id: i32) -> DirsOptions {
+pub(super) fn options(dirs: &[PathBuf], node_id: i32) -> DirsOptions {
     let cluster_id = "cluster".to_owned();
     DirsOptions { dirs: dirs.to_vec(), cluster_id, node_id, threads: 2, tail_budget_bytes: 1 << 20 }
 }
@@ -24,14 +24,14 @@ fn open_on(disk: Arc<dyn Disk>, options: DirsOptions) -> Result<(LogDirs, OpenRe
         ids += 1;
         [ids; 16]
     };
-    LogDirs::open(disk, options, &|_| LogConfig::default(), &mut new_id, NOW_MS)
+    LogDirs::open(disk, options, &|_| About::default(), &mut new_id, NOW_MS)
 }
 
-fn open(dirs: &[PathBuf]) -> (LogDirs, OpenReport) {
+pub(super) fn open(dirs: &[PathBuf]) -> (LogDirs, OpenReport) {
     open_as(dirs, 1).unwrap()
 }
 
-fn two_dirs(root: &TempDir) -> Vec<PathBuf> {
+pub(super) fn two_dirs(root: &TempDir) -> Vec<PathBuf> {
     ["a", "b"].map(|name| root.path().join(name)).to_vec()
 }
 
