@@ -15,6 +15,7 @@ pub(crate) mod isr;
 pub(crate) mod offline;
 mod partition;
 mod table;
+mod throttle;
 mod uncommitted;
 mod waiters;
 

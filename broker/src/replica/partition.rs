@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use super::followers::{Followers, Position, Proposal, Verdict};
 use super::isr::IsrQueue;
+use super::throttle::ThrottledReplicas;
 use super::uncommitted::Uncommitted;
 use super::waiters::FetchWaiters;
 use crate::broker::Broker;
@@ -37,6 +38,9 @@ const READ_ELSEWHERE_MS: u64 = 10 * 60 * 1_000;
 pub(crate) struct Settings {
     pub(crate) log: Arc<LogConfig>,
     pub(crate) min_insync_replicas: usize,
+    /// Leaders whose followers are throttled, and followers that are.
+    pub(super) throttled_leaders: ThrottledReplicas,
+    pub(super) throttled_followers: ThrottledReplicas,
 }
 
 /// Where records went.
@@ -235,6 +239,18 @@ impl Partition {
 
     pub(crate) fn log_config(&self) -> Arc<LogConfig> {
         Arc::clone(&self.settings.load().log)
+    }
+
+    /// Whether this leader is not to send to a follower as fast as it can: those in sync are not held up, for clients wait for them.
+    pub(crate) fn throttles(&self, follower: i32) -> bool {
+        self.settings.load().throttled_leaders.contains(self.index, self.node_id)
+            && !self.meta.load().isr.contains(&follower)
+    }
+
+    /// Whether this follower is not to fetch as fast as it can, while it has less than what the leader says is committed.
+    pub(super) fn is_throttled(&self, leaders_high_watermark: i64) -> bool {
+        self.settings.load().throttled_followers.contains(self.index, self.node_id)
+            && self.log_end_offset() < leaders_high_watermark
     }
 
     /// The log under its lock. Never hold it across an await (it is not `Send`, so the compiler agrees).

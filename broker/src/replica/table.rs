@@ -1,10 +1,11 @@
 //! The table of replicas, by topic name and by topic id. Readers take a snapshot without a lock; one thread (the image watcher) changes it.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use headrace_log::{Home, LogConfig, LogDirs, TopicId, TopicPartition};
+use headrace_log::{Home, LogConfig, LogDirs, MoveError, TopicId, TopicPartition};
 use headrace_protocol::{ErrorCode, Str, Uuid};
 use headrace_state::metadata::configs::{self, BrokerDefaults};
 use headrace_state::metadata::{self as image, ConfigResource, Image};
@@ -15,6 +16,7 @@ use super::dir_reports::DirReports;
 use super::fetcher::Fetchers;
 use super::isr::IsrQueue;
 use super::partition::{Partition, PartitionParts, RoleChange, Settings};
+use super::throttle::{ThrottledReplicas, Throttles};
 use crate::clock::Clock;
 
 /// Kafka's id for a directory of which it is only known that it does not work.
@@ -104,6 +106,7 @@ pub(crate) struct ReplicaManager {
     applied: watch::Sender<u64>,
     pub(super) isr_queue: Arc<IsrQueue>,
     pub(crate) fetchers: Fetchers,
+    pub(crate) throttles: Throttles,
 }
 
 impl ReplicaManager {
@@ -125,6 +128,7 @@ impl ReplicaManager {
             applied: watch::Sender::new(0),
             isr_queue: Arc::default(),
             fetchers: Fetchers::default(),
+            throttles: Throttles::default(),
         }
     }
 
@@ -324,6 +328,38 @@ impl ReplicaManager {
         }
     }
 
+    /// Begins to move a replica to another log directory; one that is not here yet will be made there.
+    pub(crate) fn move_to(&self, image: &Image, id: &TopicPartition, dir: &Path) -> Result<(), ErrorCode> {
+        image.partition(&id.topic, id.partition).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let refused = |error: MoveError| {
+            tracing::warn!(partition = %id, %error, "a replica is not moved to another log directory");
+            match error {
+                MoveError::NoSuchDir(_) => ErrorCode::LOG_DIR_NOT_FOUND,
+                MoveError::NoSuchPartition(_) => ErrorCode::REPLICA_NOT_AVAILABLE,
+                MoveError::NameTooLong => ErrorCode::INVALID_TOPIC_EXCEPTION,
+                MoveError::Failed(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+                MoveError::Log(error) => ErrorCode(error.kafka_code()),
+            }
+        };
+        match self.partition(&id.topic, id.partition) {
+            Err(ErrorCode::KAFKA_STORAGE_ERROR) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Err(_) => {
+                self.dirs.prefer(id, dir).map_err(refused)?;
+                Err(ErrorCode::REPLICA_NOT_AVAILABLE)
+            }
+            Ok(_) => self.dirs.begin_move(id, dir, rand::random(), self.clock.now_ms()).map_err(refused),
+        }
+    }
+
+    /// A replica is in another log directory now.
+    pub(crate) fn moved(&self, id: &TopicPartition) {
+        if let (Ok(partition), Some(found)) =
+            (self.partition(&id.topic, id.partition), self.dirs.directory_id_of(id))
+        {
+            self.dir_reports.push((partition.topic_id(), id.partition), Uuid(found.0));
+        }
+    }
+
     fn retire(&self, replicas: &TopicReplicas, listener: &dyn LeadershipListener) {
         for partition in replicas.here() {
             if self.retire_one(partition) {
@@ -348,6 +384,9 @@ impl ReplicaManager {
         let changed =
             |resource: &ConfigResource| image.config_overrides(resource) != before.config_overrides(resource);
         let all = changed(&ConfigResource::all_brokers()) || changed(&ConfigResource::broker(self.node_id));
+        if all || before.offset() == 0 {
+            self.throttles.configure(&image.broker_config(&self.defaults));
+        }
         for topic in table.by_name.values() {
             if all || changed(&ConfigResource::topic(topic.name.clone())) {
                 for partition in topic.here() {
@@ -386,9 +425,12 @@ impl ReplicaManager {
 
     fn settings(&self, image: &Image, topic: &str) -> Settings {
         let config = image.topic_config(topic, &self.defaults);
+        let throttled = |name| ThrottledReplicas::parse(&config.get(name).unwrap_or_default());
         Settings {
             log: Arc::new(log_config(&config)),
             min_insync_replicas: usize::try_from(config.i32("min.insync.replicas")).unwrap_or(1),
+            throttled_leaders: throttled("leader.replication.throttled.replicas"),
+            throttled_followers: throttled("follower.replication.throttled.replicas"),
         }
     }
 }

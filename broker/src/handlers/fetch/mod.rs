@@ -63,6 +63,8 @@ pub(super) struct Found {
     pub(super) parts: Vec<Bytes>,
     pub(super) size_bytes: usize,
     pub(super) partition: Option<Arc<Partition>>,
+    /// The follower that asks is throttled.
+    pub(super) is_throttled: bool,
     /// This follower has yet to hear that the offset is committed.
     pub(super) is_behind: bool,
 }
@@ -76,7 +78,14 @@ impl Found {
             aborted_transactions: None,
             ..PartitionData::default()
         };
-        Self { data, parts: Vec::new(), size_bytes: 0, partition: None, is_behind: false }
+        Self {
+            data,
+            parts: Vec::new(),
+            size_bytes: 0,
+            partition: None,
+            is_throttled: false,
+            is_behind: false,
+        }
     }
 }
 
@@ -141,6 +150,9 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
     let keep = planned.keep(&found);
     if replica_id == CONSUMER {
         count_bytes_out(&found);
+    } else {
+        let throttled = found.iter().filter(|found| found.is_throttled).map(|found| found.size_bytes).sum();
+        broker.replicas.throttles.leader.took(throttled, broker.clock.monotonic_ms());
     }
     let (response, parts) = assemble(&cx, &planned.wanted, found, &keep, session_id);
     encode::encode(&cx, response, parts)

@@ -106,6 +106,7 @@ fn plan_partition(
         parts: Vec::new(),
         size_bytes: 0,
         partition: Some(Arc::clone(partition)),
+        is_throttled: limits.replica_id != CONSUMER && partition.throttles(limits.replica_id),
         is_behind: false,
     };
     if let Some(rack) = limits.rack.filter(|_| leader_epoch.is_some()) {
@@ -127,6 +128,11 @@ fn plan_partition(
     }
     if leader_epoch.is_none() && want.offset > high_watermark {
         found.is_behind = true;
+        return Ok(Step::Done(found));
+    }
+    if found.is_throttled
+        && cx.broker.replicas.throttles.leader.wait_ms(cx.broker.clock.monotonic_ms()).is_some()
+    {
         return Ok(Step::Done(found));
     }
     let max_bytes = want.max_bytes.min(left);
