@@ -162,3 +162,101 @@ def test_a_full_disk_refuses_writes_serves_reads_and_heals():
         assert len(read_all(dirs.cluster.bootstrap, "t")[0]) == written + 1
     finally:
         dirs.remove()
+
+
+REASSIGN = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"
+CONFIGS = java.CONFIGS
+RECORD = bytes(50_000)
+COUNT = 160  # 8 MB
+
+
+def fill(cluster, count=COUNT):
+    p = Producer({"bootstrap.servers": cluster.bootstrap, "enable.idempotence": True, "linger.ms": 5})
+    for i in range(count):
+        p.produce("t", RECORD, key=str(i), partition=0)
+    assert p.flush(60) == 0
+    return p
+
+
+def plan(tmp_path, replicas, log_dirs=None):
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"version": 1, "partitions": [
+        {"topic": "t", "partition": 0, "replicas": replicas, **({"log_dirs": log_dirs} if log_dirs else {})}]}))
+    return path
+
+
+def keys(cluster):
+    return [int(m.key()) for m in read_all(cluster.bootstrap, "t")[0]]
+
+
+def test_a_replica_moves_to_another_directory_over_a_restart_in_the_middle(three, tmp_path):
+    cluster = three.cluster
+    create_topic(cluster.bootstrap, "t", replicas=3)
+    p = fill(cluster)
+    broker = cluster.brokers[1]
+    here = "a" if 0 in {int(name.rsplit("-", 1)[1]) for name in three.describe(1)["a"]} else "b"
+    there = "b" if here == "a" else "a"
+    target = f"{three.dir(1, 'b')}/data" if there == "b" else three.dir(1, "a")
+    java.run(CONFIGS, "--bootstrap-server", cluster.bootstrap, "--alter", "--entity-type", "brokers", "--entity-name", 1,
+             "--add-config", "replica.alter.log.dirs.io.max.bytes.per.second=500000")
+    replicas = cluster.metadata("t").topics["t"].partitions[0].replicas
+    moves = plan(tmp_path, replicas, [target if n == 1 else "any" for n in replicas])
+    java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", moves, "--execute")
+    future = until("the copy to begin", lambda: three.describe(1)[there].get("t-0"), 20)
+    assert future["isFuture"] and future["offsetLag"] > 0, future
+    assert not three.describe(1)[here]["t-0"]["isFuture"]
+    broker.kill()
+    broker.start()
+    cluster.until_in_sync(3)
+    for i in range(COUNT, COUNT + 20):
+        p.produce("t", RECORD, key=str(i), partition=0)
+    assert p.flush(60) == 0
+    # The rate is the broker's, and outlives its restart; without it the move is over soon.
+    java.run(CONFIGS, "--bootstrap-server", cluster.bootstrap, "--alter", "--entity-type", "brokers", "--entity-name", 1,
+             "--delete-config", "replica.alter.log.dirs.io.max.bytes.per.second")
+    until("the copy to take over", lambda: "t-0" not in three.describe(1)[here] and not three.describe(1)[there]["t-0"]["isFuture"], 30)
+    verified = java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", moves, "--verify")
+    assert "completed successfully" in verified.stdout, verified.stdout
+    for other in (2, 3):
+        cluster.brokers[other].kill()
+    cluster.brokers[2].start()
+    until("broker 1 to have it all", lambda: cluster.leader("t") in (1, 2), 30)
+    cluster.brokers[3].start()
+    cluster.until_in_sync(3)
+    assert keys(cluster) == list(range(COUNT + 20))
+    broker.stop()
+    broker.start()
+    cluster.until_in_sync(3)
+    assert three.describe(1)[there]["t-0"]["size"] == three.describe(2)["a"].get("t-0", three.describe(2)["b"].get("t-0"))["size"]
+
+
+def test_a_move_to_a_directory_that_is_not_there_is_refused(three, tmp_path):
+    cluster = three.cluster
+    create_topic(cluster.bootstrap, "t", replicas=3)
+    moves = plan(tmp_path, [1, 2, 3], ["/nowhere/at/all", "any", "any"])
+    refused = java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", moves, "--execute", check=False)
+    assert "LogDirNotFound" in refused.stdout + refused.stderr, refused.stdout + refused.stderr
+
+
+def test_a_throttled_move_takes_as_long_as_its_rate_says(tmp_path):
+    cluster = Cluster(3)
+    try:
+        cluster.start()
+        create_topic(cluster.bootstrap, "t", replicas=2)
+        fill(cluster)
+        before = cluster.metadata("t").topics["t"].partitions[0].replicas
+        new = ({1, 2, 3} - set(before)).pop()
+        moves = plan(tmp_path, [before[0], new])
+        java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", moves, "--throttle", 1_000_000, "--execute")
+        began = time.monotonic()
+        # Who is in sync is not throttled: clients notice nothing.
+        p = Producer({"bootstrap.servers": cluster.bootstrap, "acks": "all"})
+        p.produce("t", b"x", key=str(COUNT))
+        assert p.flush(10) == 0 and time.monotonic() - began < 3
+        until("the move to be complete", lambda: cluster.metadata("t").topics["t"].partitions[0].replicas == [before[0], new], 60)
+        took = time.monotonic() - began
+        assert 4 < took < 25, took
+        java.run(REASSIGN, "--bootstrap-server", cluster.bootstrap, "--reassignment-json-file", moves, "--verify")
+        assert keys(cluster) == list(range(COUNT + 1))
+    finally:
+        cluster.remove()

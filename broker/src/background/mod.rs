@@ -1,7 +1,8 @@
-//! The two threads that work on logs behind the requests: one forces them to disk, one applies retention.
+//! The threads that work on logs behind the requests: one forces them to disk, one applies retention, one moves them between directories.
 
 mod flusher;
 mod maintenance;
+mod mover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,8 +39,11 @@ impl Background {
             let (broker, stop) = (Arc::clone(broker), Arc::clone(&stop));
             Builder::new().name(name.to_owned()).spawn(move || work(&broker, &stop))
         };
-        let threads =
-            vec![spawn("headrace-flush", flusher::run)?, spawn("headrace-upkeep", maintenance::run)?];
+        let threads = vec![
+            spawn("headrace-flush", flusher::run)?,
+            spawn("headrace-upkeep", maintenance::run)?,
+            spawn("headrace-move", mover::run)?,
+        ];
         Ok(Self { stop, threads })
     }
 

@@ -5,6 +5,7 @@ mod allocate_producer_ids;
 mod alter_configs;
 mod alter_partition;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod assign_replicas_to_dirs;
 mod broker_heartbeat;
@@ -181,6 +182,7 @@ clients {
     OffsetForLeaderEpoch offset_for_leader_epoch OffsetForLeaderEpochRequest (2..=4);
     DescribeConfigs describe_configs DescribeConfigsRequest (1..=4);
     AlterConfigs alter_configs AlterConfigsRequest (0..=2);
+    AlterReplicaLogDirs alter_replica_log_dirs AlterReplicaLogDirsRequest (1..=2);
     DescribeLogDirs describe_log_dirs DescribeLogDirsRequest (1..=5);
     CreatePartitions create_partitions CreatePartitionsRequest (0..=3);
     DeleteGroups delete_groups DeleteGroupsRequest (0..=3);
