@@ -333,7 +333,7 @@ fn open_logs(
         let directory_id = known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0));
         About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
     };
-    let (dirs, report) = LogDirs::open(RealDisk::shared(), options, &about, &mut rand::random, now_ms)?;
+    let (dirs, report) = LogDirs::open(&RealDisk::shared(), options, &about, &mut rand::random, now_ms)?;
     for (path, reason) in &report.failed {
         tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
     }

@@ -111,7 +111,7 @@ pub(crate) struct WatchedDisk {
 }
 
 impl WatchedDisk {
-    pub(crate) fn new(inner: Arc<dyn Disk>, health: Arc<Health>) -> Arc<dyn Disk> {
+    pub(crate) fn over(inner: Arc<dyn Disk>, health: Arc<Health>) -> Arc<dyn Disk> {
         Arc::new(Self { inner, health })
     }
 

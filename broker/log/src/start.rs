@@ -62,7 +62,7 @@ impl LogDirs {
     /// Opens every partition that is there. A directory or partition that cannot be opened is reported and left
     /// out; it is an error only if no directory is left.
     pub fn open(
-        disk: Arc<dyn Disk>,
+        disk: &Arc<dyn Disk>,
         options: DirsOptions,
         about: &(dyn Fn(&TopicPartition) -> About + Sync),
         new_uuid: &mut dyn FnMut() -> [u8; 16],
@@ -74,7 +74,7 @@ impl LogDirs {
         let (mut dirs, mut found, mut copies) = (Vec::new(), Vec::new(), Vec::new());
         for path in paths {
             let health = Health::new(Arc::clone(&bell));
-            let disk = WatchedDisk::new(Arc::clone(&disk), health.clone());
+            let disk = WatchedDisk::over(Arc::clone(disk), health.clone());
             let mut dir = Dir { path, disk, health, directory_id: None, _lock: None };
             let opened = open_dir(&mut dir, &cluster_id, node_id, new_uuid)
                 .and_then(|()| Ok(find_partitions(&dir, dirs.len(), &mut report, &mut copies)?));

@@ -284,8 +284,13 @@ impl Partition {
         let meta = self.meta.load();
         let is_near = |id: i32| meta.isr.contains(&id) && is_near(id);
         let found = self.followers.lock().best_to_read(reader.offset, is_near)?;
+        let is_first = !self.is_read_elsewhere();
         // At 0 nobody has been sent away yet.
         self.sent_away_ms.store(self.clock.monotonic_ms().max(1), Ordering::Relaxed);
+        if is_first {
+            // Followers may wait, and not know yet how far this leader is.
+            self.follower_waiters.wake_all();
+        }
         Some(found)
     }
 

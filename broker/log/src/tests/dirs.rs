@@ -15,10 +15,10 @@ pub(super) fn options(dirs: &[PathBuf], node_id: i32) -> DirsOptions {
 
 fn open_as(dirs: &[PathBuf], node_id: i32) -> Result<(LogDirs, OpenReport), DirsError> {
     let options = options(dirs, node_id);
-    open_on(RealDisk::shared(), options)
+    open_on(&RealDisk::shared(), options)
 }
 
-fn open_on(disk: Arc<dyn Disk>, options: DirsOptions) -> Result<(LogDirs, OpenReport), DirsError> {
+fn open_on(disk: &Arc<dyn Disk>, options: DirsOptions) -> Result<(LogDirs, OpenReport), DirsError> {
     let mut ids = 0;
     let mut new_id = || {
         ids += 1;
@@ -159,8 +159,9 @@ fn checkpoints_bound_what_a_crash_costs() {
 fn a_directory_whose_disk_fails_goes_offline_alone_and_is_whole_again_after_a_restart() {
     let root = tempfile::tempdir().unwrap();
     let paths = two_dirs(&root);
-    let disk = Arc::new(BreakingDisk::default());
-    let (dirs, _) = open_on(disk.clone(), options(&paths, 1)).unwrap();
+    let breaking = Arc::new(BreakingDisk::default());
+    let disk: Arc<dyn Disk> = breaking.clone();
+    let (dirs, _) = open_on(&disk, options(&paths, 1)).unwrap();
     let create = |p| dirs.create(TopicPartition::new("t", p), ID, NEW, LogConfig::default(), NOW_MS).unwrap();
     let logs = [create(0), create(1)];
     for log in &logs {
@@ -169,7 +170,7 @@ fn a_directory_whose_disk_fails_goes_offline_alone_and_is_whole_again_after_a_re
     let alarms = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = alarms.clone();
     dirs.on_failure(Box::new(move || _ = counted.fetch_add(1, SeqCst)));
-    *disk.broken.lock() = Some(paths[1].clone());
+    *breaking.broken.lock() = Some(paths[1].clone());
     for _ in 0..2 {
         let error = append(&mut logs[1].lock(), batch(1, 10, NOW_MS)).unwrap_err();
         assert_eq!(error.kafka_code(), 56, "{error}");
@@ -187,11 +188,11 @@ fn a_directory_whose_disk_fails_goes_offline_alone_and_is_whole_again_after_a_re
     );
     drop((dirs, logs));
     // Still broken: it is the same at a start.
-    let (dirs, report) = open_on(disk.clone(), options(&paths, 1)).unwrap();
+    let (dirs, report) = open_on(&disk, options(&paths, 1)).unwrap();
     assert_eq!((report.partitions, dirs.failed_dirs().len()), (1, 1));
     drop(dirs);
-    *disk.broken.lock() = None;
-    let (dirs, report) = open_on(disk, options(&paths, 1)).unwrap();
+    *breaking.broken.lock() = None;
+    let (dirs, report) = open_on(&disk, options(&paths, 1)).unwrap();
     assert_eq!((report.partitions, dirs.failed_dirs()), (2, vec![]));
     assert_eq!(dirs.get(&TopicPartition::new("t", 1)).unwrap().lock().log_end_offset(), 3);
 }

@@ -86,7 +86,7 @@ fn what_the_current_log_takes_back_the_copy_takes_back_too() {
     assert!(dirs.finish_move(&partition(), NOW_MS).unwrap());
     let log = log.lock();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (4, 40));
-    let epochs: Vec<_> = read_all(&log, 4).iter().map(|batch| batch.leader_epoch()).collect();
+    let epochs: Vec<_> = read_all(&log, 4).iter().map(Batch::leader_epoch).collect();
     assert_eq!(epochs, [vec![EPOCH; 13], vec![EPOCH + 1; 10]].concat());
 }
 
@@ -120,7 +120,7 @@ fn a_stop_between_the_two_renames_loses_nothing() {
         let about = |_: &TopicPartition| About { directory_id: Some(known), ..About::default() };
         let both: Vec<_> = paths.iter().map(|path| path.join("t-0")).collect();
         let (dirs, report) =
-            LogDirs::open(RealDisk::shared(), options(&paths, 1), &about, &mut || [5; 16], NOW_MS).unwrap();
+            LogDirs::open(&RealDisk::shared(), options(&paths, 1), &about, &mut || [5; 16], NOW_MS).unwrap();
         assert_eq!((report.partitions, report.failed.len()), (1, 1), "{report:?}");
         assert_eq!(dirs.dir_of(&partition()), Some(paths[kept].clone()));
         let log = dirs.get(&partition()).unwrap();
