@@ -19,6 +19,7 @@ use crate::{
     error::{DiskError, Doing, LogError},
     health::{Alarm, Bell, Health},
     log::{Log, LogOptions},
+    moves,
     partition::{TopicId, TopicPartition},
     tail::TailBudget,
 };
@@ -404,13 +405,14 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     })
 }
 
-/// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's.
+/// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's. Nobody reads it back, so a long one is cut.
 fn delete_name(disk: &dyn Disk, dir: &Path, topic_id: Option<TopicId>) -> PathBuf {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let mut unique = u128::from_be_bytes(topic_id.unwrap_or_default().0);
     loop {
-        let mut name = dir.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{unique:032x}{DELETE_SUFFIX}"));
-        let path = dir.with_file_name(name);
+        let suffix = format!(".{unique:032x}{DELETE_SUFFIX}");
+        let kept: String = name.chars().take(moves::NAME_BYTES_MAX - suffix.len()).collect();
+        let path = dir.with_file_name(kept + &suffix);
         if !disk.exists(&path) {
             return path;
         }

@@ -24,7 +24,7 @@ use crate::{
 
 pub(crate) const FUTURE_SUFFIX: &str = "-future";
 /// The longest name that file systems take, in bytes.
-const NAME_BYTES_MAX: usize = 255;
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 /// Hexadecimal digits between the partition's name and the suffix, as Kafka's.
 const UNIQUE_DIGITS: usize = 32;
 
@@ -200,7 +200,12 @@ impl LogDirs {
         if records.is_empty() {
             return Ok(Copied::Level);
         }
-        Ok(Copied::Bytes(future.append_as_follower(&records, now_ms)?.size_bytes))
+        let bytes = future.append_as_follower(&records, now_ms)?.size_bytes;
+        if future.needs_flush(now_ms) {
+            // A full segment is on disk before the one after the next begins, as in any log: a power cut leaves no hole.
+            future.flush(now_ms).map_err(|error| AppendError::Offline(error.to_string()))?;
+        }
+        Ok(Copied::Bytes(bytes))
     }
 
     /// Puts the copy in the current log's place if it is level with it. False if it is not (any more).
@@ -276,7 +281,8 @@ impl LogDirs {
 /// Takes back from the copy what the current log has not (any more), at its end and at its start.
 fn align(current: &Log, future: &mut Log, now_ms: i64) -> Result<(), LogError> {
     let start = current.log_start_offset();
-    if future.log_end_offset() < start {
+    if future.log_end_offset() < start || future.log_start_offset() > start {
+        // Nothing of what is to be there, or not its beginning any more.
         return future.truncate_fully_and_start_at(start, now_ms);
     }
     while future.log_end_offset() > future.log_start_offset() {

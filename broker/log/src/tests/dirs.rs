@@ -78,7 +78,8 @@ fn a_partition_belongs_to_one_topic_and_can_be_deleted_and_made_again() {
     let root = tempfile::tempdir().unwrap();
     let paths = two_dirs(&root);
     let (dirs, _) = open(&paths);
-    let partition = TopicPartition::new("orders", 0);
+    // Its directory's name leaves no room for what marks it as deleted.
+    let partition = TopicPartition::new(&"orders".repeat(41), 0);
     let create = |id| dirs.create(partition.clone(), id, NEW, LogConfig::default(), NOW_MS);
     let log = create(ID).unwrap();
     append(&mut log.lock(), batch(1, 10, NOW_MS)).unwrap();

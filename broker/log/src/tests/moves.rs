@@ -110,6 +110,22 @@ fn a_move_goes_on_after_a_restart_and_can_be_given_up() {
 }
 
 #[test]
+fn a_copy_that_lost_its_beginning_is_made_anew() {
+    let (_root, paths, dirs) = moving();
+    copy_all(&dirs);
+    drop(dirs);
+    let future = paths[1].join(names(&paths[1], "-future").remove(0));
+    let first = names(&future, ".log").remove(0);
+    fs::remove_file(future.join(first)).unwrap();
+    let (dirs, _) = open(&paths);
+    copy_all(&dirs);
+    assert!(dirs.finish_move(&partition(), NOW_MS).unwrap());
+    let log = dirs.get(&partition()).unwrap();
+    let log = log.lock();
+    assert_eq!((log.log_start_offset(), read_all(&log, 0).len()), (0, 20));
+}
+
+#[test]
 fn a_stop_between_the_two_renames_loses_nothing() {
     let (_root, paths, dirs) = moving();
     copy_all(&dirs);
