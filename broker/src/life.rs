@@ -51,6 +51,8 @@ pub(crate) async fn live(
     doors.open_inner(broker);
     tasks.spawn(controller::service::run(Arc::clone(broker)));
     tasks.spawn(replica::isr::run(Arc::clone(broker)));
+    tasks.spawn(replica::dir_reports::run(Arc::clone(broker)));
+    tasks.spawn(replica::offline::run(Arc::clone(broker)));
     let member = {
         let (broker, inner_tasks) = (Arc::clone(broker), tasks.clone());
         let member = tasks.spawn(async move { be_a_member(&broker, advertised, &inner_tasks).await });

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use headrace_disk::Disk;
-use headrace_log::{DirsError, DirsOptions, LogConfig, LogDirs};
+use headrace_log::{About, DirsError, DirsOptions, LogDirs, TopicId};
 use headrace_metadata::{Blocking, Quorum, Voter};
 use headrace_protocol::Str;
 use headrace_state::metadata::Image;
@@ -114,7 +114,7 @@ fn quorum_options(
     }
 }
 
-fn metadata_dir(config: &Config) -> PathBuf {
+pub(crate) fn metadata_dir(config: &Config) -> PathBuf {
     match (&config.metadata_log_dir, config.log_dirs.first()) {
         (Some(dir), _) => PathBuf::from(dir),
         (None, first) => PathBuf::from(first.map_or(".", String::as_str)).join("__cluster_metadata"),
@@ -148,10 +148,12 @@ fn open_logs(
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         tail_budget_bytes: TAIL_BUDGET_BYTES,
     };
-    let config_for = |partition: &headrace_log::TopicPartition| -> LogConfig {
-        log_config(&image.topic_config(&partition.topic, defaults))
+    let about = |partition: &headrace_log::TopicPartition| {
+        let known = image.partition(&partition.topic, partition.partition);
+        let directory_id = known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0));
+        About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
     };
-    let (dirs, report) = LogDirs::open(disk, options, &config_for, &mut rand::random, now_ms)?;
+    let (dirs, report) = LogDirs::open(&disk, options, &about, &mut rand::random, now_ms)?;
     for (path, reason) in &report.failed {
         tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
     }

@@ -18,7 +18,7 @@ use headrace_protocol::messages::broker_registration::{
 use headrace_protocol::{ErrorCode, Str, Uuid};
 
 use crate::broker::Broker;
-use crate::controller;
+use crate::{controller, open};
 
 const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 2;
@@ -43,11 +43,13 @@ pub(crate) enum Refused {
     Replaced { id: i32 },
     #[error("the cluster does not take this broker: {0}")]
     Registration(String),
+    #[error("{0}")]
+    Storage(String),
 }
 
 /// Makes this process known to the cluster, however long it takes to find a controller.
 pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Result<(), Refused> {
-    let former = Incarnation::read(&*broker.disk, &incarnation_path(broker));
+    let former = Incarnation::read(&*broker.disk, &incarnation_paths(broker));
     let request = BrokerRegistrationRequest {
         broker_id: broker.node_id(),
         cluster_id: broker.cluster_id(),
@@ -96,6 +98,7 @@ pub(crate) async fn heartbeats(broker: Arc<Broker>, listeners: Vec<Listener>) ->
     let interval =
         Duration::from_millis(u64::from(broker.config.broker_heartbeat_interval_ms.unsigned_abs()));
     let mut wants_to_go = broker.lifecycle.wants_to_go();
+    let mut dirs_failed = broker.replicas.dirs_failed.subscribe();
     let mut retry = RETRY_MIN;
     loop {
         let want_shut_down = *wants_to_go.borrow_and_update();
@@ -105,8 +108,10 @@ pub(crate) async fn heartbeats(broker: Arc<Broker>, listeners: Vec<Listener>) ->
             current_metadata_offset: i64::try_from(broker.image().offset()).unwrap_or(i64::MAX),
             want_fence: false,
             want_shut_down,
+            offline_log_dirs: broker.replicas.failed_directory_ids(),
             ..Default::default()
         };
+        let fatal = broker.replicas.fatal_failure(&open::metadata_dir(&broker.config));
         let timeout = CALL_TIMEOUT.min(interval * 2);
         let wait = match controller::call(&broker, HEARTBEAT_VERSION, &request, timeout).await {
             Ok(BrokerHeartbeatResponse {
@@ -140,8 +145,14 @@ pub(crate) async fn heartbeats(broker: Arc<Broker>, listeners: Vec<Listener>) ->
                 retry
             }
         };
+        // The controller has heard of it, or may be nobody but this node.
+        if let Some(reason) = fatal {
+            return Refused::Storage(reason);
+        }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            // So is a directory that failed. The sender lives as long as the broker.
+            _ = dirs_failed.changed() => {}
             // Going is said at once.
             _ = wants_to_go.wait_for(|wants| *wants && !want_shut_down) => {}
         }
@@ -157,8 +168,15 @@ struct Incarnation {
 }
 
 impl Incarnation {
+    /// Says nothing unless every directory says the same: in one that failed, or was exchanged, records may have been lost.
+    fn read(disk: &dyn Disk, paths: &[PathBuf]) -> Self {
+        let mut all = paths.iter().map(|path| Self::read_one(disk, path));
+        let first = all.next().unwrap_or_default();
+        if all.all(|other| other == first) { first } else { Self::default() }
+    }
+
     /// A file that is missing or damaged says nothing.
-    fn read(disk: &dyn Disk, path: &Path) -> Self {
+    fn read_one(disk: &dyn Disk, path: &Path) -> Self {
         let text = read_small(disk, path, INCARNATION_BYTES_MAX).ok().flatten().unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
@@ -181,16 +199,19 @@ impl Incarnation {
     }
 }
 
-fn incarnation_path(broker: &Broker) -> PathBuf {
-    let dir = broker.config.log_dirs.first().map_or(".", String::as_str);
-    Path::new(dir).join("broker.incarnation")
+fn incarnation_paths(broker: &Broker) -> Vec<PathBuf> {
+    broker.config.log_dirs.iter().map(|dir| Path::new(dir).join("broker.incarnation")).collect()
 }
 
 /// Writes down the epoch that this broker has, and whether it has stopped cleanly.
 pub(crate) fn note_incarnation(broker: &Broker, clean: bool) {
-    let incarnation = Incarnation { epoch: Some(broker.epoch()), boot_id: broker.boot_id.clone(), clean };
-    if let Err(error) = incarnation.write(&*broker.disk, &incarnation_path(broker)) {
-        tracing::warn!(%error, "the broker's epoch could not be written down: its next start counts as unclean");
+    let nothing_failed = broker.replicas.dirs().failed_dirs().is_empty();
+    let boot_id = if nothing_failed { broker.boot_id.clone() } else { String::new() };
+    let incarnation = Incarnation { epoch: Some(broker.epoch()), boot_id, clean: clean && nothing_failed };
+    for path in incarnation_paths(broker) {
+        if let Err(error) = incarnation.write(&*broker.disk, &path) {
+            tracing::warn!(path = %path.display(), %error, "the broker's epoch could not be written down: its next start counts as unclean");
+        }
     }
 }
 
@@ -208,7 +229,8 @@ mod tests {
     fn a_former_epoch_counts_only_if_nothing_can_have_been_lost() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("broker.incarnation");
-        assert_eq!(Incarnation::read(&RealDisk, &path).epoch_if_nothing_is_lost(BOOT), -1);
+        let read = || Incarnation::read(&RealDisk, std::slice::from_ref(&path));
+        assert_eq!(read().epoch_if_nothing_is_lost(BOOT), -1);
         let elsewhere = Incarnation { epoch: Some(7), boot_id: "another".into(), clean: false };
         for (incarnation, expected) in [
             (elsewhere.clone(), -1),
@@ -217,11 +239,19 @@ mod tests {
             (Incarnation { boot_id: String::new(), ..elsewhere }, -1),
         ] {
             incarnation.write(&RealDisk, &path).unwrap();
-            let read = Incarnation::read(&RealDisk, &path);
+            let read = read();
             assert_eq!(read, incarnation);
             assert_eq!(read.epoch_if_nothing_is_lost(BOOT), expected, "{incarnation:?}");
         }
+        let other = dir.path().join("other.incarnation");
+        let clean = Incarnation { epoch: Some(7), boot_id: BOOT.into(), clean: true };
+        for (there, expected) in [(Incarnation { clean: false, ..clean.clone() }, -1), (clean.clone(), 7)] {
+            clean.write(&RealDisk, &path).unwrap();
+            there.write(&RealDisk, &other).unwrap();
+            let both = Incarnation::read(&RealDisk, &[path.clone(), other.clone()]);
+            assert_eq!(both.epoch_if_nothing_is_lost(BOOT), expected);
+        }
         fs::write(&path, "broker.epoch=x").unwrap();
-        assert_eq!(Incarnation::read(&RealDisk, &path).epoch_if_nothing_is_lost(BOOT), -1);
+        assert_eq!(read().epoch_if_nothing_is_lost(BOOT), -1);
     }
 }

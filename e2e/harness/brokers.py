@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import urllib.request
 
 from confluent_kafka.admin import AdminClient
 
@@ -12,6 +13,7 @@ from harness.service import BIN, temp_dir
 from harness.wait import until
 
 CLUSTER_ID = "e2eClusterOfBrokers001"
+ADMIN_PORTS = 30
 
 
 class Broker:
@@ -22,12 +24,13 @@ class Broker:
         self.dir = os.path.join(cluster.dir, f"broker-{node}")
         self.log = os.path.join(cluster.dir, f"broker-{node}.log")
         self.host = cluster.host(node)
+        self.admin = f"{self.host}:{cluster.ports[ADMIN_PORTS + node]}"
         self.process = None
         os.makedirs(self.dir, exist_ok=True)
         lines = {
             "node.id": node, "cluster.id": CLUSTER_ID, "log.dirs": os.path.join(self.dir, "data"),
             "listeners": f"PLAINTEXT://{self.host}:{client_port},INTERNAL://{self.host}:{inner_port}",
-            "inter.broker.listener.name": "INTERNAL", "headrace.admin.listener": "",
+            "inter.broker.listener.name": "INTERNAL", "headrace.admin.listener": self.admin,
             **voters, "default.replication.factor": 3, "min.insync.replicas": 2,
             "group.initial.rebalance.delay.ms": 0, **config,
         }
@@ -61,12 +64,20 @@ class Broker:
         self.kill(signal.SIGTERM)
         assert self.process.returncode == 0, self.tail()
 
+    def metric(self, name, **labels):
+        """The sum of a metric over what it is told apart by, except for these labels."""
+        with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=10) as page:
+            lines = [line.decode().rsplit(" ", 1) for line in page if line.decode().startswith((name + "{", name + " "))]
+        return sum(float(value) for key, value in lines if all(f'{label}="{text}"' in key for label, text in labels.items()))
+
     def tail(self, lines=40):
         with open(self.log, errors="replace") as f:
             return f"broker {self.node}:\n" + "".join(f.readlines()[-lines:])
 
 
 class Cluster:
+    """`config` is a dict for all brokers, or a function from a node's id to its dict."""
+
     def __init__(self, count=3, config=None, voters=None):
         self.ports = ports.block()
         self.dir = temp_dir()
@@ -82,7 +93,8 @@ class Cluster:
     def add(self, node):
         listed = ",".join(f"{id}@{self.host(id)}:{self.ports[2 * id + 1]}" for id in self.voters)
         self.brokers[node] = Broker(self, node, self.ports[2 * node], self.ports[2 * node + 1],
-                                    {"controller.quorum.voters": listed}, self.config)
+                                    {"controller.quorum.voters": listed},
+                                    self.config(node) if callable(self.config) else self.config)
         return self.brokers[node]
 
     def start(self):

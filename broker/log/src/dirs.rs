@@ -1,8 +1,10 @@
-//! All partitions of a broker, in its log directories: opened together at start, found by name, checkpointed,
+//! All partitions of a broker, in its log directories: found by name, checkpointed,
 //! closed together with the marker that tells the next start that nothing has to be recovered.
+//!
+//! A directory whose disk fails is not used again before the next start; the others go on.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,19 +13,18 @@ use headrace_records::Offset;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    checkpoint::{self, MetaProperties, Offsets},
+    checkpoint::{self, Offsets},
     config::LogConfig,
     disk::{Disk, File},
     error::{DiskError, Doing, LogError},
+    health::{Alarm, Bell, Health},
     log::{Log, LogOptions},
+    moves,
     partition::{TopicId, TopicPartition},
     tail::TailBudget,
 };
 
-const LOCK_FILE: &str = ".lock";
-const DELETE_SUFFIX: &str = "-delete";
-/// How many threads open or close partitions at most.
-const THREADS_MAX: usize = 64;
+pub(crate) const DELETE_SUFFIX: &str = "-delete";
 
 /// Which directories, and whose.
 #[derive(Clone, Debug)]
@@ -37,27 +38,29 @@ pub struct DirsOptions {
     pub tail_budget_bytes: usize,
 }
 
-/// What opening found.
-#[derive(Debug, Default)]
-pub struct OpenReport {
-    /// Every directory had been shut down cleanly.
-    pub clean: bool,
-    /// How many partitions were opened.
-    pub partitions: usize,
-    /// How many of them had to be recovered.
-    pub recovered: usize,
-    /// The high watermarks of the last checkpoint.
-    pub high_watermarks: HashMap<TopicPartition, Offset>,
-    /// Directories and partitions that could not be opened, with the reason.
-    pub failed: Vec<(PathBuf, String)>,
-}
-
-/// One log directory.
+/// One log directory that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirInfo {
     pub path: PathBuf,
     pub directory_id: TopicId,
     pub partitions: usize,
+}
+
+/// One log directory that does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedDir {
+    pub path: PathBuf,
+    /// `None` if it could not be read even at the start.
+    pub directory_id: Option<TopicId>,
+    pub reason: String,
+}
+
+/// What is known elsewhere of where a partition is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Home {
+    pub directory_id: Option<TopicId>,
+    /// It has never been on this node.
+    pub is_new: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,128 +77,87 @@ pub enum DirsError {
     NoDir(Vec<(PathBuf, String)>),
     #[error("{partition} is there with topic id {found}, not {wanted}: delete the stray one first")]
     OtherTopic { partition: TopicPartition, found: TopicId, wanted: TopicId },
+    #[error("{0} is in a log directory that has failed, or cannot be opened: see to the disk and restart")]
+    Offline(TopicPartition),
 }
 
 #[derive(Debug)]
-struct Dir {
-    path: PathBuf,
-    directory_id: TopicId,
-    _lock: Arc<dyn File>,
+pub(crate) struct Dir {
+    pub(crate) path: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) health: Arc<Health>,
+    /// Unknown if it failed at the start.
+    pub(crate) directory_id: Option<TopicId>,
+    pub(crate) _lock: Option<Arc<dyn File>>,
+}
+
+impl Dir {
+    pub(crate) fn works(&self) -> bool {
+        self.health.failure().is_none()
+    }
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
-    log: Arc<Mutex<Log>>,
-    dir: usize,
+pub(crate) struct Entry {
+    pub(crate) log: Arc<Mutex<Log>>,
+    pub(crate) dir: usize,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct LogDirs {
-    disk: Arc<dyn Disk>,
-    dirs: Vec<Dir>,
-    partitions: RwLock<HashMap<TopicPartition, Entry>>,
+    pub(crate) dirs: Vec<Dir>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) partitions: RwLock<HashMap<TopicPartition, Entry>>,
+    /// Copies on their way to another directory: see [`crate::moves`].
+    pub(crate) futures: Mutex<HashMap<TopicPartition, Entry>>,
+    /// Where partitions are to be that are not here yet.
+    pub(crate) preferred: Mutex<HashMap<TopicPartition, usize>>,
+    /// Those that are there and could not be opened: another in their place would look as if they were empty.
+    pub(crate) unopened: HashSet<TopicPartition>,
     /// Renamed directories, by when they may be removed.
-    removed: Mutex<Vec<(i64, PathBuf)>>,
-    tail_budget: Arc<TailBudget>,
-    threads: usize,
+    pub(crate) removed: Mutex<Vec<Removed>>,
+    pub(crate) tail_budget: Arc<TailBudget>,
+    pub(crate) threads: usize,
 }
 
-/// A partition to open, with all that its directory's checkpoints say of it.
-struct Found {
+/// A renamed directory that waits for its removal.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    due_ms: i64,
     dir: usize,
     path: PathBuf,
-    partition: TopicPartition,
-    clean: bool,
-    recovery_point: Offset,
-    log_start: Offset,
 }
 
 impl LogDirs {
-    /// Opens every partition that is there. A directory or partition that cannot be opened is reported and left
-    /// out; it is an error only if no directory is left.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        options: DirsOptions,
-        config_for: &(dyn Fn(&TopicPartition) -> LogConfig + Sync),
-        new_uuid: &mut dyn FnMut() -> [u8; 16],
-        now_ms: i64,
-    ) -> Result<(Self, OpenReport), DirsError> {
-        let DirsOptions { dirs: paths, cluster_id, node_id, threads, tail_budget_bytes } = options;
-        let mut report = OpenReport { clean: true, ..OpenReport::default() };
-        let (mut dirs, mut found) = (Vec::new(), Vec::new());
-        for path in paths {
-            match open_dir(&*disk, &path, &cluster_id, node_id, new_uuid) {
-                Ok(dir) => match find_partitions(&*disk, &path, dirs.len(), &mut report) {
-                    Ok(partitions) => {
-                        found.extend(partitions);
-                        dirs.push(dir);
-                    }
-                    Err(error) => report.failed.push((path, error.to_string())),
-                },
-                // Another broker's directory is a mistake to be told at once, not a broken disk.
-                Err(error @ (DirsError::Foreign { .. } | DirsError::Locked { .. })) => return Err(error),
-                Err(error) => report.failed.push((path, error.to_string())),
-            }
+    /// Who is called when a directory has failed; at once if one has.
+    pub fn on_failure(&self, alarm: Alarm) {
+        if !self.dirs.iter().all(Dir::works) {
+            alarm();
         }
-        if dirs.is_empty() {
-            return Err(DirsError::NoDir(report.failed));
+        if !self.bell.set(alarm) {
+            tracing::error!("two want to hear of failed log directories; the first does");
         }
-        let this = Self {
-            disk,
-            dirs,
-            partitions: RwLock::new(HashMap::new()),
-            removed: Mutex::new(Vec::new()),
-            tail_budget: TailBudget::new(tail_budget_bytes),
-            threads: threads.clamp(1, THREADS_MAX),
-        };
-        this.open_partitions(found, config_for, &mut report, now_ms);
-        Ok((this, report))
     }
 
-    fn open_partitions(
-        &self,
-        found: Vec<Found>,
-        config_for: &(dyn Fn(&TopicPartition) -> LogConfig + Sync),
-        report: &mut OpenReport,
-        now_ms: i64,
-    ) {
-        let open = |found: &Found| {
-            let options = LogOptions {
-                disk: self.disk.clone(),
-                dir: found.path.clone(),
-                partition: found.partition.clone(),
-                topic_id: None,
-                config: Arc::new(config_for(&found.partition)),
-                tail_budget: self.tail_budget.clone(),
-                clean: found.clean,
-                recovery_point: found.recovery_point,
-                log_start_offset: found.log_start,
-            };
-            Log::open(options, now_ms)
-        };
-        let results = in_parallel(&found, self.threads, &open);
-        let mut partitions = self.partitions.write();
-        for (found, result) in found.into_iter().zip(results) {
-            match result {
-                Ok(_) if partitions.contains_key(&found.partition) => {
-                    report
-                        .failed
-                        .push((found.path, "the partition is in another log directory too".to_owned()));
-                }
-                Ok(log) => {
-                    report.partitions += 1;
-                    report.recovered += usize::from(!found.clean);
-                    partitions
-                        .insert(found.partition, Entry { log: Arc::new(Mutex::new(log)), dir: found.dir });
-                }
-                Err(error) => report.failed.push((found.path, error.to_string())),
-            }
-        }
+    /// Lets go of the partitions in directories that have failed, and says which they are.
+    pub fn take_offline(&self) -> Vec<TopicPartition> {
+        let is_lost = |_: &TopicPartition, entry: &mut Entry| !self.dirs[entry.dir].works();
+        let lost: Vec<_> =
+            self.partitions.write().extract_if(is_lost).map(|(partition, _)| partition).collect();
+        // A copy to a broken disk is of no use, and one from there can go on when that is back.
+        self.futures
+            .lock()
+            .retain(|partition, entry| self.dirs[entry.dir].works() && !lost.contains(partition));
+        lost
     }
 
     pub fn get(&self, partition: &TopicPartition) -> Option<Arc<Mutex<Log>>> {
-        self.partitions.read().get(partition).map(|entry| entry.log.clone())
+        self.entry(partition).map(|entry| entry.log)
+    }
+
+    pub(crate) fn entry(&self, partition: &TopicPartition) -> Option<Entry> {
+        self.partitions.read().get(partition).cloned()
     }
 
     /// Every partition that is there, also those that the cluster may not know any more.
@@ -203,19 +165,33 @@ impl LogDirs {
         self.partitions.read().keys().cloned().collect()
     }
 
+    /// The directories that work.
     pub fn dirs(&self) -> Vec<DirInfo> {
         let counts = self.partitions_per_dir();
-        let info = |(dir, partitions): (&Dir, usize)| DirInfo {
-            path: dir.path.clone(),
-            directory_id: dir.directory_id,
-            partitions,
+        let info = |(dir, partitions): (&Dir, usize)| {
+            let directory_id = dir.directory_id.filter(|_| dir.works())?;
+            Some(DirInfo { path: dir.path.clone(), directory_id, partitions })
         };
-        self.dirs.iter().zip(counts).map(info).collect()
+        self.dirs.iter().zip(counts).filter_map(info).collect()
+    }
+
+    /// The directories that do not, since the start or since then.
+    pub fn failed_dirs(&self) -> Vec<FailedDir> {
+        let info = |dir: &Dir| {
+            let reason = dir.health.failure()?.to_owned();
+            Some(FailedDir { path: dir.path.clone(), directory_id: dir.directory_id, reason })
+        };
+        self.dirs.iter().filter_map(info).collect()
     }
 
     /// The directory that a partition lies in.
     pub fn dir_of(&self, partition: &TopicPartition) -> Option<PathBuf> {
         self.partitions.read().get(partition).map(|entry| self.dirs[entry.dir].path.clone())
+    }
+
+    /// Its id.
+    pub fn directory_id_of(&self, partition: &TopicPartition) -> Option<TopicId> {
+        self.partitions.read().get(partition).and_then(|entry| self.dirs[entry.dir].directory_id)
     }
 
     /// The memory that all hot tails use, in bytes.
@@ -231,12 +207,32 @@ impl LogDirs {
         counts
     }
 
-    /// Makes a partition in the directory that has the fewest. One that is there already is given back if it is
-    /// of the same topic.
+    /// Where to make a partition: where it is said to be, or in the directory that has the fewest. Not at all if it may be in one that
+    /// has failed: it is no empty partition then.
+    fn place(&self, partition: &TopicPartition, home: Home) -> Result<usize, DirsError> {
+        let works = |index: &usize| self.dirs[*index].works();
+        let preferred = self.preferred.lock().remove(partition).filter(|_| home.is_new);
+        let known =
+            home.directory_id.and_then(|id| self.dirs.iter().position(|dir| dir.directory_id == Some(id)));
+        if let Some(index) = preferred.or(known).filter(works) {
+            return Ok(index);
+        }
+        let may_be_lost =
+            !(0..self.dirs.len()).all(|index| works(&index)) && (home.directory_id.is_some() || !home.is_new);
+        let counts = self.partitions_per_dir();
+        (0..counts.len())
+            .filter(works)
+            .min_by_key(|index| counts[*index])
+            .filter(|_| !may_be_lost && !self.unopened.contains(partition))
+            .ok_or_else(|| DirsError::Offline(partition.clone()))
+    }
+
+    /// Makes a partition: see [`Self::place`]. One that is there already is given back if it is of the same topic.
     pub fn create(
         &self,
         partition: TopicPartition,
         topic_id: TopicId,
+        home: Home,
         config: LogConfig,
         now_ms: i64,
     ) -> Result<Arc<Mutex<Log>>, DirsError> {
@@ -253,10 +249,9 @@ impl LogDirs {
                 }
             };
         }
-        let counts = self.partitions_per_dir();
-        let dir = (0..counts.len()).min_by_key(|index| counts[*index]).unwrap_or(0);
+        let dir = self.place(&partition, home)?;
         let options = LogOptions {
-            disk: self.disk.clone(),
+            disk: self.dirs[dir].disk.clone(),
             dir: self.dirs[dir].path.join(partition.to_string()),
             partition: partition.clone(),
             topic_id: Some(topic_id),
@@ -279,39 +274,35 @@ impl LogDirs {
     /// `file.delete.delay.ms`. False if there is none.
     pub fn delete(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
         let Some(entry) = self.partitions.write().remove(partition) else { return Ok(false) };
+        self.give_up_move(partition);
         let mut log = entry.log.lock();
         log.failed = Some("the partition was deleted".to_owned());
-        let from = log.dir().to_owned();
-        let to = self.delete_name(&from, log.topic_id());
-        self.disk.rename(&from, &to).doing("renaming", &from)?;
-        let parent = &self.dirs[entry.dir].path;
-        self.disk.sync_dir(parent).doing("syncing", parent)?;
-        self.removed.lock().push((now_ms.saturating_add(log.config().file_delete_delay_ms), to));
+        let due_ms = now_ms.saturating_add(log.config().file_delete_delay_ms);
+        self.rename_away(log.dir(), log.topic_id(), due_ms)?;
         Ok(true)
     }
 
-    /// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's.
-    fn delete_name(&self, dir: &Path, topic_id: Option<TopicId>) -> PathBuf {
-        let mut unique = u128::from_be_bytes(topic_id.unwrap_or_default().0);
-        loop {
-            let mut name = dir.file_name().unwrap_or_default().to_os_string();
-            name.push(format!(".{unique:032x}{DELETE_SUFFIX}"));
-            let path = dir.with_file_name(name);
-            if !self.disk.exists(&path) {
-                return path;
-            }
-            unique = unique.wrapping_add(1);
-        }
+    /// Gives a partition's directory a name under which no start finds it; [`LogDirs::purge`] removes it.
+    pub(crate) fn rename_away(&self, from: &Path, id: Option<TopicId>, due_ms: i64) -> Result<(), DiskError> {
+        let Some(dir) = self.dirs.iter().position(|dir| from.parent() == Some(&*dir.path)) else {
+            return Ok(());
+        };
+        let Dir { disk, path: parent, .. } = &self.dirs[dir];
+        let path = delete_name(&**disk, from, id);
+        disk.rename(from, &path).doing("renaming", from)?;
+        disk.sync_dir(parent).doing("syncing", parent)?;
+        self.removed.lock().push(Removed { due_ms, dir, path });
+        Ok(())
     }
 
     /// Removes directories of deleted partitions whose delay is over.
     pub fn purge(&self, now_ms: i64) {
         let mut removed = self.removed.lock();
-        removed.retain(|(due_ms, path)| {
+        removed.retain(|Removed { due_ms, dir, path }| {
             if *due_ms > now_ms {
                 return true;
             }
-            if let Err(error) = self.disk.remove_dir_all(path) {
+            if let Err(error) = self.dirs[*dir].disk.remove_dir_all(path) {
                 // The next start removes it.
                 tracing::warn!(path = %path.display(), %error, "could not remove a deleted partition");
             }
@@ -345,13 +336,18 @@ impl LogDirs {
                 watermarks.insert(partition, *high_watermark);
             }
         }
-        for (dir, (recovery, starts, watermarks)) in self.dirs.iter().zip(by_dir) {
-            let write = |name, offsets| checkpoint::write_offsets(&*self.disk, &dir.path.join(name), offsets);
-            write(checkpoint::RECOVERY_POINTS, &recovery)?;
-            write(checkpoint::LOG_STARTS, &starts)?;
-            write(checkpoint::HIGH_WATERMARKS, &watermarks)?;
+        let mut outcome = Ok(());
+        for (dir, (recovery, starts, watermarks)) in
+            self.dirs.iter().zip(by_dir).filter(|(dir, _)| dir.works())
+        {
+            let write = |name, offsets| checkpoint::write_offsets(&*dir.disk, &dir.path.join(name), offsets);
+            let written = write(checkpoint::RECOVERY_POINTS, &recovery)
+                .and_then(|()| write(checkpoint::LOG_STARTS, &starts))
+                .and_then(|()| write(checkpoint::HIGH_WATERMARKS, &watermarks));
+            // One directory's trouble is not the others'.
+            outcome = outcome.and(written);
         }
-        Ok(())
+        outcome.map_err(DirsError::from)
     }
 
     /// Closes every partition, writes the checkpoints and marks the directories whose partitions all closed as
@@ -363,18 +359,24 @@ impl LogDirs {
     ) -> Result<(), DirsError> {
         let entries: Vec<Entry> = self.partitions.read().values().cloned().collect();
         let results = in_parallel(&entries, self.threads, &|entry: &Entry| entry.log.lock().close(now_ms));
+        let futures: Vec<_> = self.futures.lock().clone().into_iter().collect();
+        for (partition, future) in futures {
+            if let Err(error) = future.log.lock().close(now_ms) {
+                tracing::warn!(%partition, %error, "the copy of a move could not be closed: the next start looks what is in it");
+            }
+        }
         self.write_checkpoints(high_watermarks)?;
         let mut first_error = None;
-        let mut unclean = BTreeMap::new();
+        let mut unclean = BTreeSet::new();
         for (entry, result) in entries.iter().zip(results) {
             if let Err(error) = result {
-                unclean.insert(entry.dir, ());
+                unclean.insert(entry.dir);
                 first_error.get_or_insert(error);
             }
         }
         for (index, dir) in self.dirs.iter().enumerate() {
-            if !unclean.contains_key(&index) {
-                checkpoint::write_clean_shutdown(&*self.disk, &dir.path)?;
+            if dir.works() && !unclean.contains(&index) {
+                checkpoint::write_clean_shutdown(&*dir.disk, &dir.path)?;
             }
         }
         first_error.map_or(Ok(()), |error| Err(error.into()))
@@ -382,7 +384,11 @@ impl LogDirs {
 }
 
 /// Runs `work` over all items on a few threads; the results are in the items' order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
+pub(crate) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: &(dyn Fn(&T) -> R + Sync),
+) -> Vec<R> {
     if threads <= 1 || items.len() <= 1 {
         return items.iter().map(work).collect();
     }
@@ -399,69 +405,17 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: &(dyn Fn(&T)
     })
 }
 
-/// Takes a directory for this node, or refuses it as another's.
-fn open_dir(
-    disk: &dyn Disk,
-    path: &Path,
-    cluster: &str,
-    node: i32,
-    new_uuid: &mut dyn FnMut() -> [u8; 16],
-) -> Result<Dir, DirsError> {
-    disk.create_dir_all(path).doing("creating", path)?;
-    let lock = match disk.lock(&path.join(LOCK_FILE)) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            return Err(DirsError::Locked { path: path.to_owned() });
+/// A name that no partition has: `orders-0.<32 hex digits>-delete`, as Kafka's. Nobody reads it back, so a long one is cut.
+fn delete_name(disk: &dyn Disk, dir: &Path, topic_id: Option<TopicId>) -> PathBuf {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let mut unique = u128::from_be_bytes(topic_id.unwrap_or_default().0);
+    loop {
+        let suffix = format!(".{unique:032x}{DELETE_SUFFIX}");
+        let kept: String = name.chars().take(moves::NAME_BYTES_MAX - suffix.len()).collect();
+        let path = dir.with_file_name(kept + &suffix);
+        if !disk.exists(&path) {
+            return path;
         }
-        Err(error) => return Err(DiskError::new("locking", path, error).into()),
-    };
-    let cluster = cluster.to_owned();
-    let directory_id = match checkpoint::read_meta_properties(disk, path)? {
-        Some(meta) if meta.cluster_id == cluster && meta.node_id == node => meta.directory_id,
-        Some(meta) => {
-            return Err(DirsError::Foreign {
-                path: path.to_owned(),
-                found_node: meta.node_id,
-                found_cluster: meta.cluster_id,
-                node,
-                cluster,
-            });
-        }
-        None => {
-            let directory_id = TopicId(new_uuid());
-            let meta = MetaProperties { cluster_id: cluster, node_id: node, directory_id };
-            checkpoint::write_meta_properties(disk, path, &meta)?;
-            directory_id
-        }
-    };
-    Ok(Dir { path: path.to_owned(), directory_id, _lock: lock })
-}
-
-/// The partitions of a directory; removes those that were deleted.
-fn find_partitions(
-    disk: &dyn Disk,
-    path: &Path,
-    dir: usize,
-    report: &mut OpenReport,
-) -> Result<Vec<Found>, LogError> {
-    let clean = checkpoint::take_clean_shutdown(disk, path)?;
-    let recovery = checkpoint::read_offsets(disk, &path.join(checkpoint::RECOVERY_POINTS))?;
-    let starts = checkpoint::read_offsets(disk, &path.join(checkpoint::LOG_STARTS))?;
-    report.high_watermarks.extend(checkpoint::read_offsets(disk, &path.join(checkpoint::HIGH_WATERMARKS))?);
-    let mut found = Vec::new();
-    for name in disk.list(path).doing("listing", path)? {
-        let child = path.join(&name);
-        if !disk.is_dir(&child) {
-            continue;
-        }
-        if name.ends_with(DELETE_SUFFIX) {
-            disk.remove_dir_all(&child).doing("removing", &child)?;
-        } else if let Some(partition) = TopicPartition::parse_dir_name(&name) {
-            let offset = |offsets: &Offsets| offsets.get(&partition).copied().unwrap_or(0);
-            let (recovery_point, log_start) = (offset(&recovery), offset(&starts));
-            found.push(Found { dir, path: child, partition, clean, recovery_point, log_start });
-        }
+        unique = unique.wrapping_add(1);
     }
-    report.clean &= clean || found.is_empty();
-    Ok(found)
 }

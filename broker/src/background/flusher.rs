@@ -21,7 +21,7 @@ impl Upkeep for Flusher {
         Self { checkpointed_ms: now_ms }
     }
 
-    fn pause(broker: &Broker) -> Duration {
+    fn pause(&self, broker: &Broker) -> Duration {
         let round_ms = broker.config.log_flush_interval_ms.unwrap_or(ROUND_MS).clamp(ROUND_MS_MIN, ROUND_MS);
         Duration::from_millis(round_ms.unsigned_abs())
     }

@@ -19,7 +19,7 @@ impl Upkeep for Maintenance {
         Self { looked_ms: now_ms }
     }
 
-    fn pause(broker: &Broker) -> Duration {
+    fn pause(&self, broker: &Broker) -> Duration {
         Duration::from_millis(ROUND_MS.min(broker.config.log_retention_check_interval_ms.unsigned_abs()))
     }
 

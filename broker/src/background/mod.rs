@@ -1,7 +1,9 @@
-//! The upkeep of logs behind the requests: one thread forces them to disk, one applies retention. In a simulation they are tasks.
+//! The work on logs behind the requests: one thread forces them to disk, one applies retention, one moves them between directories. In a
+//! simulation they are tasks.
 
 mod flusher;
 mod maintenance;
+mod mover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,7 @@ use headrace_metadata::Blocking;
 use crate::broker::Broker;
 use flusher::Flusher;
 use maintenance::Maintenance;
+use mover::Mover;
 
 /// Work that is done over and over, with a pause between two rounds.
 trait Upkeep: Send + 'static {
@@ -20,7 +23,8 @@ trait Upkeep: Send + 'static {
 
     /// Begins at this time, in milliseconds of the monotonic clock.
     fn new(now_ms: u64) -> Self;
-    fn pause(broker: &Broker) -> Duration;
+    /// How long to wait before the next round.
+    fn pause(&self, broker: &Broker) -> Duration;
     fn round(&mut self, broker: &Broker);
 }
 
@@ -50,19 +54,19 @@ impl Background {
         let mut this = Self { stop: Arc::default(), threads: Vec::new() };
         this.begin::<Flusher>(broker)?;
         this.begin::<Maintenance>(broker)?;
+        this.begin::<Mover>(broker)?;
         Ok(this)
     }
 
     fn begin<U: Upkeep>(&mut self, broker: &Arc<Broker>) -> std::io::Result<()> {
         let (broker, stop) = (Arc::clone(broker), Arc::clone(&self.stop));
         let mut upkeep = U::new(broker.clock.monotonic_ms());
-        let pause = U::pause(&broker);
         if matches!(broker.blocking, Blocking::Inline(_)) {
             tokio::spawn(async move {
                 let mut stopping = broker.stopping();
                 loop {
                     tokio::select! {
-                        () = tokio::time::sleep(pause) => upkeep.round(&broker),
+                        () = tokio::time::sleep(upkeep.pause(&broker)) => upkeep.round(&broker),
                         () = stopping.stopped() => return,
                     }
                 }
@@ -70,7 +74,7 @@ impl Background {
             return Ok(());
         }
         let work = move || {
-            while stop.sleep(pause) {
+            while stop.sleep(upkeep.pause(&broker)) {
                 upkeep.round(&broker);
             }
         };

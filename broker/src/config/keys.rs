@@ -3,6 +3,9 @@
 
 use super::value::{ConfigKind, ConfigValue, Entry, Source, Values, any, at_least, between, one_of};
 
+/// The only way of choosing whom a consumer reads from that there is.
+const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// What the table says of one key.
 #[derive(Debug)]
 pub struct KeyDefinition {
@@ -142,6 +145,15 @@ config_keys! {
     replica_fetch_response_max_bytes: i32 = "replica.fetch.response.max.bytes", Some("10485760"), at_least(0);
     /// How long a follower leaves a partition alone after an error, in milliseconds.
     replica_fetch_backoff_ms: i32 = "replica.fetch.backoff.ms", Some("1000"), at_least(0);
+    /// How many bytes a second throttled leaders send to followers at most.
+    leader_replication_throttled_rate: i64 = "leader.replication.throttled.rate", Some("9223372036854775807"), at_least(0);
+    /// How many bytes a second throttled followers fetch at most.
+    follower_replication_throttled_rate: i64 = "follower.replication.throttled.rate", Some("9223372036854775807"), at_least(0);
+    /// How many bytes a second are copied at most between log directories.
+    replica_alter_log_dirs_io_max_bytes_per_second: i64 = "replica.alter.log.dirs.io.max.bytes.per.second",
+        Some("9223372036854775807"), at_least(0);
+    /// How a consumer that names its rack is sent to a replica near it: RackAwareReplicaSelector to an in-sync one in its rack (KIP-392). Unset: everybody reads from the leader.
+    replica_selector_class: Option<String> = "replica.selector.class", None, one_of(&[RACK_AWARE_SELECTOR]);
     /// How many incremental fetch sessions are kept.
     max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots", Some("1000"), at_least(0);
     /// The most partitions that one DescribeTopicPartitions answers.

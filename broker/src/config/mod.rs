@@ -151,12 +151,13 @@ mod tests {
     #[test]
     fn every_bad_key_is_named_at_once() {
         let error = load(
-            "num.partitions=none\nlog.segment.bytes=5\ncompression.type=brotli\nheadrace.typo=1\nlisteners=PLAINTEXT://h:99999\nnot.ours=1",
+            "num.partitions=none\nreplica.selector.class=mine\nlog.segment.bytes=5\ncompression.type=brotli\nheadrace.typo=1\nlisteners=PLAINTEXT://h:99999\nnot.ours=1",
         )
         .unwrap_err()
         .to_string();
         for part in [
             "num.partitions: `none` is not a 32-bit whole number",
+            "replica.selector.class: `mine` is not one of org.apache.kafka.common.replica.RackAwareReplicaSelector",
             "log.segment.bytes: 5 is less than 1048576",
             "compression.type: `brotli` is not one of",
             "headrace.typo: there is no such key",

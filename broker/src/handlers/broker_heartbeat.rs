@@ -39,7 +39,7 @@ async fn heartbeat(
         should_shut_down: false,
         ..Default::default()
     };
-    if !request.offline_log_dirs.is_empty() {
+    if request.offline_log_dirs.iter().any(|dir| known.log_dirs.contains(dir)) {
         let (defaults, dirs) = (Arc::clone(&broker.defaults), request.offline_log_dirs.clone());
         run(cx, move |image| controller::offline_log_dirs(image, &defaults, id, epoch, &dirs)).await?;
     }

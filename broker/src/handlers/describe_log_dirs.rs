@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use headrace_log::TopicPartition;
+use headrace_protocol::ErrorCode;
 use headrace_protocol::messages::describe_log_dirs::{
     DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeLogDirsResult,
     DescribeLogDirsTopic,
@@ -39,6 +40,24 @@ pub(super) async fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Des
             is_future_key: false,
         });
     }
+    for future in replicas.dirs().futures() {
+        let id = (future.partition.topic.to_string(), future.partition.partition);
+        if asked.as_ref().is_none_or(|asked| asked.contains(&id)) {
+            by_dir.entry(future.dir).or_default().entry(id.0).or_default().push(DescribeLogDirsPartition {
+                partition_index: id.1,
+                partition_size: i64::try_from(future.size_bytes).unwrap_or(i64::MAX),
+                offset_lag: future.lag,
+                is_future_key: true,
+            });
+        }
+    }
+    let failed = replicas.dirs().failed_dirs().into_iter().map(|dir| DescribeLogDirsResult {
+        error_code: ErrorCode::KAFKA_STORAGE_ERROR,
+        log_dir: absolute(&dir.path).into(),
+        total_bytes: -1,
+        usable_bytes: -1,
+        ..DescribeLogDirsResult::default()
+    });
     let results = by_dir
         .into_iter()
         .map(|(dir, topics)| {
@@ -54,6 +73,7 @@ pub(super) async fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Des
                 ..DescribeLogDirsResult::default()
             }
         })
+        .chain(failed)
         .collect();
     DescribeLogDirsResponse { results, ..DescribeLogDirsResponse::default() }
 }

@@ -87,7 +87,7 @@ fn known(image: &Image, topic: &Topic, page: &[&Arc<Partition>]) -> DescribeTopi
 }
 
 fn partition(image: &Image, p: &Partition) -> DescribeTopicPartitionsResponsePartition {
-    let offline = |id: &&i32| image.broker(**id).is_none_or(|broker| broker.fenced);
+    let offline = |id: &&i32| !image.is_online(p, **id);
     DescribeTopicPartitionsResponsePartition {
         error_code: if p.leader == NO_LEADER { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE },
         partition_index: p.index,

@@ -106,6 +106,6 @@ fn partition(image: &Image, p: &Partition) -> MetadataResponsePartition {
         leader_epoch: p.leader_epoch,
         replica_nodes: p.replicas.clone(),
         isr_nodes: p.isr.clone(),
-        offline_replicas: p.replicas.iter().filter(|id| !image.is_live(**id)).copied().collect(),
+        offline_replicas: p.replicas.iter().filter(|id| !image.is_online(p, **id)).copied().collect(),
     }
 }

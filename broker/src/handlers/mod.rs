@@ -5,7 +5,9 @@ mod allocate_producer_ids;
 mod alter_configs;
 mod alter_partition;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
+mod assign_replicas_to_dirs;
 mod broker_heartbeat;
 mod broker_registration;
 mod change;
@@ -180,6 +182,7 @@ clients {
     OffsetForLeaderEpoch offset_for_leader_epoch OffsetForLeaderEpochRequest (2..=4);
     DescribeConfigs describe_configs DescribeConfigsRequest (1..=4);
     AlterConfigs alter_configs AlterConfigsRequest (0..=2);
+    AlterReplicaLogDirs alter_replica_log_dirs AlterReplicaLogDirsRequest (1..=2);
     DescribeLogDirs describe_log_dirs DescribeLogDirsRequest (1..=5);
     CreatePartitions create_partitions CreatePartitionsRequest (0..=3);
     DeleteGroups delete_groups DeleteGroupsRequest (0..=3);
@@ -201,6 +204,7 @@ brokers {
     Envelope envelope EnvelopeRequest (0..=0);
     BrokerRegistration broker_registration BrokerRegistrationRequest (0..=4);
     BrokerHeartbeat broker_heartbeat BrokerHeartbeatRequest (0..=2);
+    AssignReplicasToDirs assign_replicas_to_dirs AssignReplicasToDirsRequest (0..=0);
     AllocateProducerIds allocate_producer_ids AllocateProducerIdsRequest (0..=0);
 }
 }

@@ -271,6 +271,8 @@ impl Fetcher {
                 else {
                     continue;
                 };
+                let (bytes, high_watermark) =
+                    (data.records.as_ref().map_or(0, Bytes::len), data.high_watermark);
                 match take_partition(&partition, asked, data) {
                     Ok(changed) => {
                         if let Some(followed) = self.followed.get_mut(&key) {
@@ -279,10 +281,25 @@ impl Fetcher {
                         if changed {
                             self.dirty.insert(key);
                         }
+                        if bytes > 0 && partition.is_throttled(high_watermark) {
+                            self.throttle(key, bytes);
+                        }
                     }
                     Err(code) => self.delay(key, code),
                 }
             }
+        }
+    }
+
+    /// Leaves a throttled partition alone if the rate says so.
+    fn throttle(&mut self, key: Key, bytes: usize) {
+        let (throttle, now_ms) = (&self.broker.replicas.throttles.follower, self.broker.clock.monotonic_ms());
+        throttle.took(bytes, now_ms);
+        let Some(wait_ms) = throttle.wait_ms(now_ms) else { return };
+        self.session.forget(key);
+        if let Some(followed) = self.followed.get_mut(&key) {
+            followed.delayed_until = Some(Instant::now() + Duration::from_millis(wait_ms));
+            self.delayed.insert(key);
         }
     }
 

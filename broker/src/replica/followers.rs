@@ -17,7 +17,8 @@ const REFUSED_PAUSE_MS: u64 = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Follower {
     id: i32,
-    /// Its log end, as its last fetch said; −1 before the first one in this epoch.
+    /// Where its log begins and ends, as its last fetch said; −1 before the first one in this epoch.
+    log_start: i64,
     log_end: i64,
     /// When it last had everything that the leader had.
     caught_up_ms: u64,
@@ -26,6 +27,14 @@ struct Follower {
     leader_end_at_fetch: i64,
     /// The epoch of its registration.
     broker_epoch: i64,
+}
+
+/// What a follower's fetch says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    pub(super) broker_epoch: i64,
+    pub(super) log_start: i64,
+    pub(super) log_end: i64,
 }
 
 /// A change of the in-sync replicas that the controller was or will be asked for.
@@ -78,6 +87,7 @@ impl Followers {
                 let caught_up_ms = if meta.isr.contains(&id) { now_ms } else { 0 };
                 self.by_id.push(Follower {
                     id,
+                    log_start: -1,
                     log_end: -1,
                     caught_up_ms,
                     last_fetch_ms: 0,
@@ -96,26 +106,30 @@ impl Followers {
         self.by_id.is_empty()
     }
 
-    /// A follower has asked for what comes after `log_end`, which it agrees with the leader up to. False if it is no replica.
-    pub(super) fn fetched(
-        &mut self,
-        id: i32,
-        broker_epoch: i64,
-        log_end: i64,
-        leader_end: i64,
-        now_ms: u64,
-    ) -> bool {
+    /// A follower has asked for what comes after its log end, which it agrees with the leader up to. False if it is no replica.
+    pub(super) fn fetched(&mut self, id: i32, position: Position, leader_end: i64, now_ms: u64) -> bool {
+        let Position { broker_epoch, log_start, log_end } = position;
         let Some(follower) = self.by_id.iter_mut().find(|follower| follower.id == id) else { return false };
         if log_end >= leader_end {
             follower.caught_up_ms = follower.caught_up_ms.max(now_ms);
         } else if log_end >= follower.leader_end_at_fetch && follower.leader_end_at_fetch >= 0 {
             follower.caught_up_ms = follower.caught_up_ms.max(follower.last_fetch_ms);
         }
+        follower.log_start = log_start;
         follower.log_end = log_end;
         follower.last_fetch_ms = now_ms;
         follower.leader_end_at_fetch = leader_end;
         follower.broker_epoch = broker_epoch;
         true
+    }
+
+    /// Which of these followers has this offset and is furthest, as Kafka's RackAwareReplicaSelector chooses.
+    pub(super) fn best_to_read(&self, offset: i64, may: impl Fn(i32) -> bool) -> Option<i32> {
+        self.by_id
+            .iter()
+            .filter(|follower| (follower.log_start..=follower.log_end).contains(&offset) && may(follower.id))
+            .max_by_key(|follower| (follower.log_end, follower.caught_up_ms))
+            .map(|follower| follower.id)
     }
 
     fn may_be_in_sync(&self, meta: &image::Partition, id: i32) -> bool {
@@ -259,30 +273,49 @@ mod tests {
 
     const LEADER: (i32, i64) = (1, 10);
 
+    fn at(broker_epoch: i64, log_end: i64) -> Position {
+        Position { broker_epoch, log_start: 0, log_end }
+    }
+
+    #[test]
+    fn a_consumer_reads_from_the_follower_that_is_furthest_and_has_its_offset() {
+        let meta = meta(&[1, 2, 3], 0);
+        let mut followers = Followers::elected(&meta, 1, 100, 0);
+        assert_eq!(followers.best_to_read(0, |_| true), None, "nothing is known of them yet");
+        followers.fetched(2, at(20, 90), 100, 1);
+        followers.fetched(3, Position { log_start: 50, ..at(30, 95) }, 100, 2);
+        assert_eq!(followers.best_to_read(90, |_| true), Some(3));
+        assert_eq!(followers.best_to_read(96, |_| true), None, "nobody has it yet");
+        assert_eq!(followers.best_to_read(49, |_| true), Some(2), "the other has it no longer");
+        assert_eq!(followers.best_to_read(90, |id| id == 2), Some(2));
+        followers.fetched(2, at(20, 95), 95, 3);
+        assert_eq!(followers.best_to_read(90, |_| true), Some(2), "as far, and level with the leader since");
+    }
+
     #[test]
     fn the_high_watermark_waits_for_all_that_are_in_sync_and_no_others() {
         let meta = meta(&[1, 2], 0);
         let mut followers = Followers::elected(&meta, 1, 100, 0);
         assert_eq!(followers.high_watermark(&meta, 120, 0), -1, "nothing is known of broker 2 yet");
-        assert!(followers.fetched(2, 20, 110, 120, 5_000));
+        assert!(followers.fetched(2, at(20, 110), 120, 5_000));
         assert_eq!(followers.high_watermark(&meta, 120, 5_000), 110);
-        assert!(followers.fetched(2, 20, 120, 120, 5_000));
+        assert!(followers.fetched(2, at(20, 120), 120, 5_000));
         assert_eq!(followers.high_watermark(&meta, 120, 5_000), 120, "broker 3 never fetched");
-        assert!(!followers.fetched(9, 1, 120, 120, 5_000), "no replica");
+        assert!(!followers.fetched(9, at(1, 120), 120, 5_000), "no replica");
     }
 
     #[test]
     fn a_follower_joins_once_it_has_what_was_committed_and_counts_from_the_proposal_on() {
         let before = meta(&[1, 2], 7);
         let mut followers = Followers::elected(&before, 1, 100, 0);
-        followers.fetched(2, 20, 120, 120, 1);
-        followers.fetched(3, 30, 119, 120, 1);
+        followers.fetched(2, at(20, 120), 120, 1);
+        followers.fetched(3, at(30, 119), 120, 1);
         assert!(!followers.propose_joining(&before, LEADER, 3, 120, 1), "it lacks a committed record");
-        followers.fetched(3, 30, 120, 120, 2);
+        followers.fetched(3, at(30, 120), 120, 2);
         assert!(followers.propose_joining(&before, LEADER, 3, 120, 2));
         assert_eq!(followers.proposal().unwrap().isr, [(1, 10), (2, 20), (3, 30)]);
         // It stops fetching: what comes now waits for it, for it may be in sync.
-        followers.fetched(2, 20, 130, 130, 60_000);
+        followers.fetched(2, at(20, 130), 130, 60_000);
         assert_eq!(followers.high_watermark(&before, 130, 60_000), 120);
         followers.update(&meta(&[1, 2], 8), 1, 60_000);
         assert_eq!(followers.high_watermark(&meta(&[1, 2], 8), 130, 60_000), 130);
@@ -292,7 +325,7 @@ mod tests {
     fn a_replica_that_lacks_records_of_the_leaders_epoch_does_not_join() {
         let meta = meta(&[1], 0);
         let mut followers = Followers::elected(&meta, 1, 100, 0);
-        followers.fetched(2, 20, 90, 100, 1);
+        followers.fetched(2, at(20, 90), 100, 1);
         assert!(!followers.propose_joining(&meta, LEADER, 2, 80, 1));
     }
 
@@ -300,11 +333,11 @@ mod tests {
     fn who_is_late_leaves_and_who_fetches_steadily_stays() {
         let meta = meta(&[1, 2, 3], 0);
         let mut followers = Followers::elected(&meta, 1, 0, 0);
-        for at in 1..=10_i64 {
+        for step in 1..=10_i64 {
             // Broker 2 is always one fetch behind, broker 3 stands still.
-            let now_ms = at.unsigned_abs() * 1_000;
-            followers.fetched(2, 20, (at - 1) * 10, at * 10, now_ms);
-            followers.fetched(3, 30, 5, at * 10, now_ms);
+            let now_ms = step.unsigned_abs() * 1_000;
+            followers.fetched(2, at(20, (step - 1) * 10), step * 10, now_ms);
+            followers.fetched(3, at(30, 5), step * 10, now_ms);
         }
         assert!(!followers.propose_leaving(&meta, LEADER, 100, 10_000, 30_000));
         assert!(followers.propose_leaving(&meta, LEADER, 100, 10_000, 5_000));
@@ -315,15 +348,15 @@ mod tests {
     fn an_uncertain_proposal_is_waited_for_until_the_metadata_moves() {
         let before = meta(&[1, 2], 7);
         let mut followers = Followers::elected(&before, 1, 0, 0);
-        followers.fetched(2, 20, 10, 10, 1);
-        followers.fetched(3, 30, 10, 10, 1);
+        followers.fetched(2, at(20, 10), 10, 1);
+        followers.fetched(3, at(30, 10), 10, 1);
         assert!(followers.propose_joining(&before, LEADER, 3, 10, 1));
         let first = followers.proposal().unwrap().clone();
         assert!(followers.judge(&before, LEADER, &first, Verdict::Unknown, 2));
         // Refused now, but the first attempt may yet arrive: broker 3 still counts, and the set in force is proposed.
         assert!(followers.judge(&before, LEADER, &first, Verdict::Refused, 3));
         assert_eq!(followers.proposal().unwrap().isr, [(1, 10), (2, 20)]);
-        followers.fetched(2, 20, 20, 20, 90_000);
+        followers.fetched(2, at(20, 20), 20, 90_000);
         assert_eq!(followers.high_watermark(&before, 20, 90_000), 10);
         followers.update(&meta(&[1, 2], 8), 1, 90_000);
         assert_eq!(followers.high_watermark(&meta(&[1, 2], 8), 20, 90_000), 20);
@@ -333,7 +366,7 @@ mod tests {
     fn a_refusal_is_final_if_no_attempt_was_uncertain() {
         let before = meta(&[1, 2], 7);
         let mut followers = Followers::elected(&before, 1, 0, 0);
-        followers.fetched(3, 30, 10, 10, 1);
+        followers.fetched(3, at(30, 10), 10, 1);
         assert!(followers.propose_joining(&before, LEADER, 3, 10, 1));
         let first = followers.proposal().unwrap().clone();
         assert!(!followers.judge(&before, LEADER, &first, Verdict::Refused, 2));

@@ -5,20 +5,23 @@
 //! sees one leader epoch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use headrace_log::{AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult};
+use headrace_log::{
+    AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult, TopicPartition,
+};
 use headrace_metadata::Blocking;
 use headrace_metadata::sabotage::{self, Sabotage};
 use headrace_protocol::{ErrorCode, Str, Uuid};
-use headrace_state::metadata as image;
+use headrace_state::metadata::{self as image, Image};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::followers::{Followers, Proposal, Verdict};
+use super::followers::{Followers, Position, Proposal, Verdict};
 use super::isr::IsrQueue;
+use super::throttle::ThrottledReplicas;
 use super::uncommitted::Uncommitted;
 use super::waiters::FetchWaiters;
 use crate::broker::Broker;
@@ -28,11 +31,18 @@ use crate::metrics::PartitionCounters;
 /// The epoch that stands for "not the leader".
 const NOT_LEADING: i32 = -1;
 
+/// How long after a consumer was sent to a follower it is taken to read there, in milliseconds: clients ask again after
+/// `metadata.max.age.ms`, which is 5 minutes by default.
+const READ_ELSEWHERE_MS: u64 = 10 * 60 * 1_000;
+
 /// What a topic's configuration says of its partitions.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) log: Arc<LogConfig>,
     pub(crate) min_insync_replicas: usize,
+    /// Leaders whose followers are throttled, and followers that are.
+    pub(super) throttled_leaders: ThrottledReplicas,
+    pub(super) throttled_followers: ThrottledReplicas,
 }
 
 /// Where records went.
@@ -72,6 +82,8 @@ pub(crate) struct Partition {
     /// What was appended above the high watermark. Locked under the log's lock only.
     uncommitted: Mutex<Uncommitted>,
     isr_queue: Arc<IsrQueue>,
+    /// When a consumer was last sent to a follower, on the monotonic clock; 0 for never.
+    sent_away_ms: AtomicU64,
     retired: AtomicBool,
     /// Consumers, who wait for the high watermark.
     pub(super) fetch_waiters: FetchWaiters,
@@ -94,7 +106,17 @@ pub(crate) struct FollowerFetch {
     pub(crate) leader_epoch: i32,
     pub(crate) id: i32,
     pub(crate) broker_epoch: i64,
+    pub(crate) log_start: i64,
     pub(crate) log_end: i64,
+}
+
+/// A consumer that says where it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) rack: &'a str,
+    /// By which it would reach another broker too.
+    pub(crate) listener: &'a str,
+    pub(crate) offset: i64,
 }
 
 /// What a new [`Partition`] is made of.
@@ -139,12 +161,17 @@ impl Partition {
             followers: Mutex::default(),
             uncommitted: Mutex::default(),
             isr_queue: parts.isr_queue,
+            sent_away_ms: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             fetch_waiters: FetchWaiters::default(),
             follower_waiters: FetchWaiters::default(),
             commit: Notify::new(),
             counters: PartitionCounters::default(),
         }
+    }
+
+    pub(crate) fn id(&self) -> TopicPartition {
+        TopicPartition::new(self.topic.as_str(), self.index)
     }
 
     pub(crate) fn topic(&self) -> &Str {
@@ -193,7 +220,7 @@ impl Partition {
         self.log.lock().size_bytes()
     }
 
-    /// Whether it was deleted; who holds on to it must look it up again.
+    /// Whether it was deleted, or its log directory failed; who holds on to it must look it up again.
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
     }
@@ -216,22 +243,64 @@ impl Partition {
         Arc::clone(&self.settings.load().log)
     }
 
+    /// Whether this leader is not to send to a follower as fast as it can: those in sync are not held up, for clients wait for them.
+    pub(crate) fn throttles(&self, follower: i32) -> bool {
+        self.settings.load().throttled_leaders.contains(self.index, self.node_id)
+            && !self.meta.load().isr.contains(&follower)
+    }
+
+    /// Whether this follower is not to fetch as fast as it can, while it has less than what the leader says is committed.
+    pub(super) fn is_throttled(&self, leaders_high_watermark: i64) -> bool {
+        self.settings.load().throttled_followers.contains(self.index, self.node_id)
+            && self.log_end_offset() < leaders_high_watermark
+    }
+
     /// The log under its lock. Never hold it across an await (it is not `Send`, so the compiler agrees).
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock()
     }
 
-    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads; answers in which epoch.
+    /// Checks what a client believes of the leadership (KIP-320) and that this broker leads; answers in which epoch. Who believes in
+    /// another epoch is told so, whoever leads.
     pub(crate) fn check_leader(&self, current_leader_epoch: i32) -> Result<i32, ErrorCode> {
-        let leading = self.leading.load(Ordering::Acquire);
-        if leading == NOT_LEADING {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        match self.leading.load(Ordering::Acquire) {
+            NOT_LEADING => check_epoch(current_leader_epoch, self.leader_epoch())
+                .and(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)),
+            leading => check_epoch(current_leader_epoch, leading),
         }
-        match current_leader_epoch {
-            _ if sabotage::is_on(Sabotage::IgnoreEpochs) => Ok(leading),
-            epoch if epoch == -1 || epoch == leading => Ok(leading),
-            epoch if epoch < leading => Err(ErrorCode::FENCED_LEADER_EPOCH),
-            _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+    }
+
+    /// The in-sync replica in this rack that a consumer had better read from (KIP-392): none if this leader is there itself, or if none
+    /// has that offset.
+    pub(crate) fn preferred_read_replica(&self, image: &Image, reader: Reader<'_>) -> Option<i32> {
+        let is_near = |id: i32| {
+            image.broker(id).is_some_and(|known| {
+                known.rack.as_deref() == Some(reader.rack)
+                    && known.is_live()
+                    && known.endpoint(reader.listener).is_some()
+            })
+        };
+        if is_near(self.node_id) {
+            return None;
+        }
+        let meta = self.meta.load();
+        let is_near = |id: i32| meta.isr.contains(&id) && is_near(id);
+        let found = self.followers.lock().best_to_read(reader.offset, is_near)?;
+        let is_first = !self.is_read_elsewhere();
+        // At 0 nobody has been sent away yet.
+        self.sent_away_ms.store(self.clock.monotonic_ms().max(1), Ordering::Relaxed);
+        if is_first {
+            // Followers may wait, and not know yet how far this leader is.
+            self.follower_waiters.wake_all();
+        }
+        Some(found)
+    }
+
+    /// Whether consumers read from this leader's followers, who then need the high watermark as soon as it moves.
+    pub(crate) fn is_read_elsewhere(&self) -> bool {
+        match self.sent_away_ms.load(Ordering::Relaxed) {
+            0 => false,
+            sent_ms => self.clock.monotonic_ms().saturating_sub(sent_ms) < READ_ELSEWHERE_MS,
         }
     }
 
@@ -332,6 +401,9 @@ impl Partition {
         if high_watermark != before {
             self.fetch_waiters.grow(self.uncommitted.lock().committed(high_watermark));
             self.commit.notify_waiters();
+            if self.is_read_elsewhere() {
+                self.follower_waiters.wake_all();
+            }
         }
     }
 
@@ -473,7 +545,9 @@ impl Partition {
 
     /// A follower asks for what comes after `fetch.log_end`, up to which it agrees with this log: that is how far it has come.
     pub(crate) fn follower_fetched(self: &Arc<Self>, broker: &Broker, fetch: FollowerFetch) {
-        let FollowerFetch { leader_epoch, id, broker_epoch, log_end } = fetch;
+        let FollowerFetch { leader_epoch, id, .. } = fetch;
+        let FollowerFetch { broker_epoch, log_start, log_end, .. } = fetch;
+        let position = Position { broker_epoch, log_start, log_end };
         let now_ms = self.clock.monotonic_ms();
         let end = self.log_end_offset();
         if log_end == end && self.high_watermark() == end && self.meta.load().isr.contains(&id) {
@@ -481,7 +555,7 @@ impl Partition {
             // little so.
             let mut followers = self.followers.lock();
             if self.leading.load(Ordering::Acquire) == leader_epoch {
-                followers.fetched(id, broker_epoch, log_end, end, now_ms);
+                followers.fetched(id, position, end, now_ms);
             }
             return;
         }
@@ -489,7 +563,7 @@ impl Partition {
         if self.leading.load(Ordering::Acquire) != leader_epoch {
             return;
         }
-        let known = self.followers.lock().fetched(id, broker_epoch, log_end, log.log_end_offset(), now_ms);
+        let known = self.followers.lock().fetched(id, position, log.log_end_offset(), now_ms);
         if !known {
             return;
         }
@@ -590,7 +664,7 @@ impl Partition {
         self.settings.store(Arc::new(settings));
     }
 
-    /// The replica is deleted: nobody leads it any more, and everyone who waits is told.
+    /// The replica is deleted, or out of reach: nobody leads it any more, and everyone who waits is told.
     pub(super) fn retire(&self) -> bool {
         let was_leading = {
             let _log = self.log.lock();
@@ -606,6 +680,16 @@ impl Partition {
     pub(super) fn wake_all(&self) {
         self.fetch_waiters.wake_all();
         self.follower_waiters.wake_all();
+    }
+}
+
+/// The epoch in force, unless a client believes in another; it may say none (−1).
+fn check_epoch(believed: i32, in_force: i32) -> Result<i32, ErrorCode> {
+    match believed {
+        _ if sabotage::is_on(Sabotage::IgnoreEpochs) => Ok(in_force),
+        epoch if epoch == -1 || epoch == in_force => Ok(in_force),
+        epoch if epoch < in_force => Err(ErrorCode::FENCED_LEADER_EPOCH),
+        _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
     }
 }
 

@@ -1,38 +1,68 @@
 //! The table of replicas, by topic name and by topic id. Readers take a snapshot without a lock; one thread (the image watcher) changes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use headrace_log::{LogConfig, LogDirs, TopicId, TopicPartition};
+use headrace_log::{Home, LogConfig, LogDirs, MoveError, TopicId, TopicPartition};
 use headrace_protocol::{ErrorCode, Str, Uuid};
 use headrace_state::metadata::configs::{self, BrokerDefaults};
 use headrace_state::metadata::{self as image, ConfigResource, Image};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use super::dir_reports::DirReports;
 use super::fetcher::Fetchers;
 use super::isr::IsrQueue;
 use super::partition::{Partition, PartitionParts, RoleChange, Settings};
+use super::throttle::{ThrottledReplicas, Throttles};
 use crate::clock::Clock;
+
+/// Kafka's id for a directory of which it is only known that it does not work.
+const LOST_DIRECTORY: Uuid = Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
 /// The replicas of one topic on this broker.
 #[derive(Debug)]
 pub(crate) struct TopicReplicas {
     pub(crate) name: Str,
     pub(crate) id: Uuid,
-    partitions: Vec<Option<Arc<Partition>>>,
+    partitions: Vec<Slot>,
+}
+
+/// What this broker has of a partition.
+#[derive(Debug, Clone)]
+enum Slot {
+    /// It is not one of its replicas.
+    Absent,
+    Here(Arc<Partition>),
+    /// It is, but cannot be reached: its log directory has failed.
+    Offline,
+}
+
+impl Slot {
+    fn here(&self) -> Option<&Arc<Partition>> {
+        if let Self::Here(partition) = self { Some(partition) } else { None }
+    }
 }
 
 impl TopicReplicas {
     pub(crate) fn partition(&self, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| self.partitions.get(index))
-            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
-            .as_ref()
-            .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+        let slot = usize::try_from(index).ok().and_then(|index| self.partitions.get(index));
+        match slot.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)? {
+            Slot::Here(partition) => Ok(partition),
+            Slot::Absent => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            Slot::Offline => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+    }
+
+    /// The same without partitions.
+    fn named(&self) -> Self {
+        Self { name: self.name.clone(), id: self.id, partitions: Vec::new() }
+    }
+
+    fn here(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.partitions.iter().filter_map(Slot::here)
     }
 }
 
@@ -66,14 +96,24 @@ pub(crate) struct ReplicaManager {
     table: ArcSwap<Table>,
     /// The high watermarks of before the last stop, taken out as replicas are made.
     recovered: Mutex<HashMap<TopicPartition, i64>>,
-    offline: AtomicUsize,
+    /// Taken by whoever changes the table.
+    changing: Mutex<()>,
+    pub(crate) dir_reports: DirReports,
+    /// Rung when a log directory has failed.
+    pub(super) dirs_alarm: Arc<Notify>,
+    /// How often that was dealt with.
+    pub(crate) dirs_failed: watch::Sender<u64>,
     applied: watch::Sender<u64>,
     pub(super) isr_queue: Arc<IsrQueue>,
     pub(crate) fetchers: Fetchers,
+    pub(crate) throttles: Throttles,
 }
 
 impl ReplicaManager {
     pub(crate) fn new(options: ReplicaOptions) -> Self {
+        let dirs_alarm: Arc<Notify> = Arc::default();
+        let alarm = Arc::clone(&dirs_alarm);
+        options.dirs.on_failure(Box::new(move || alarm.notify_one()));
         Self {
             node_id: options.node_id,
             clock: options.clock,
@@ -81,10 +121,14 @@ impl ReplicaManager {
             defaults: options.defaults,
             table: ArcSwap::default(),
             recovered: Mutex::new(options.high_watermarks),
-            offline: AtomicUsize::new(0),
+            changing: Mutex::default(),
+            dir_reports: DirReports::default(),
+            dirs_alarm,
+            dirs_failed: watch::Sender::new(0),
             applied: watch::Sender::new(0),
             isr_queue: Arc::default(),
             fetchers: Fetchers::default(),
+            throttles: Throttles::default(),
         }
     }
 
@@ -107,12 +151,43 @@ impl ReplicaManager {
         let table = self.table.load();
         let mut topics: Vec<_> = table.by_name.values().collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
-        topics.into_iter().flat_map(|topic| topic.partitions.iter().flatten().cloned()).collect()
+        topics.into_iter().flat_map(|topic| topic.here().cloned()).collect()
     }
 
-    /// Replicas that should be here and could not be opened.
+    /// Replicas that should be here and cannot be reached.
     pub(crate) fn offline_count(&self) -> usize {
-        self.offline.load(Ordering::Relaxed)
+        let table = self.table.load();
+        let slots = table.by_name.values().flat_map(|topic| &topic.partitions);
+        slots.filter(|slot| matches!(slot, Slot::Offline)).count()
+    }
+
+    /// Log directories have failed: what is in them is out of reach until the next start. Gives those that it concerns.
+    pub(crate) fn take_offline(&self, listener: &dyn LeadershipListener) -> Vec<Arc<Partition>> {
+        let _changing = self.changing.lock();
+        let lost: HashSet<TopicPartition> = self.dirs.take_offline().into_iter().collect();
+        let mut table = Table::clone(&self.table.load());
+        let mut concerned = Vec::new();
+        for replicas in table.by_id.values_mut() {
+            let is_lost = |slot: &Slot| slot.here().is_some_and(|partition| lost.contains(&partition.id()));
+            if !replicas.partitions.iter().any(is_lost) {
+                continue;
+            }
+            let mut changed = TopicReplicas { partitions: replicas.partitions.clone(), ..replicas.named() };
+            for slot in changed.partitions.iter_mut().filter(|slot| is_lost(slot)) {
+                if let Slot::Here(partition) = std::mem::replace(slot, Slot::Offline) {
+                    concerned.push(partition);
+                }
+            }
+            *replicas = Arc::new(changed);
+            table.by_name.insert(replicas.name.clone(), Arc::clone(replicas));
+        }
+        self.table.store(Arc::new(table));
+        for partition in &concerned {
+            if partition.retire() {
+                listener.on_resigned(partition);
+            }
+        }
+        concerned
     }
 
     pub(crate) fn dirs(&self) -> &LogDirs {
@@ -127,10 +202,7 @@ impl ReplicaManager {
     }
 
     pub(crate) fn high_watermarks(&self) -> HashMap<TopicPartition, i64> {
-        self.partitions()
-            .iter()
-            .map(|p| (TopicPartition::new(p.topic().as_str(), p.index()), p.high_watermark()))
-            .collect()
+        self.partitions().iter().map(|p| (p.id(), p.high_watermark())).collect()
     }
 
     /// Ends all long polls, for a stop.
@@ -138,13 +210,14 @@ impl ReplicaManager {
         self.partitions().iter().for_each(|partition| partition.wake_all());
     }
 
-    /// Makes the replicas what `image` says; gives those that it concerns. Called by one thread only; may create and delete directories.
+    /// Makes the replicas what `image` says; gives those that it concerns. May create and delete directories.
     pub(crate) fn apply(
         &self,
         before: &Image,
         image: &Image,
         listener: &dyn LeadershipListener,
     ) -> Vec<Arc<Partition>> {
+        let _changing = self.changing.lock();
         let changes = image.changed_topics(before);
         let mut table = Table::clone(&self.table.load());
         let mut deleted = Vec::new();
@@ -153,7 +226,7 @@ impl ReplicaManager {
             table.by_name.remove(&topic.name);
             if let Some(replicas) = table.by_id.remove(&topic.id) {
                 self.retire(&replicas, listener);
-                concerned.extend(replicas.partitions.iter().flatten().cloned());
+                concerned.extend(replicas.here().cloned());
             }
             deleted.push(topic.name.clone());
         }
@@ -189,38 +262,41 @@ impl ReplicaManager {
     ) -> TopicReplicas {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for meta in &topic.partitions {
-            let known = known.and_then(|replicas| replicas.partition(meta.index).ok()).cloned();
+            let known = known.and_then(|replicas| replicas.partitions.get(partitions.len())).cloned();
             let is_here = meta.replicas.contains(&self.node_id);
-            let replica = match known {
-                Some(replica) if is_here => Some(replica),
-                Some(replica) => {
+            let slot = match known.unwrap_or(Slot::Absent) {
+                Slot::Absent if is_here => self.create(image, topic, meta),
+                slot if is_here => slot,
+                Slot::Here(replica) => {
                     // It was moved to other brokers.
                     self.retire_one(&replica);
                     roles.push((replica, RoleChange::Resigned));
-                    None
+                    Slot::Absent
                 }
-                None if is_here => self.create(image, topic, meta),
-                None => None,
+                Slot::Absent | Slot::Offline => Slot::Absent,
             };
-            if let Some(replica) = &replica {
+            if let Slot::Here(replica) = &slot {
                 roles.push((Arc::clone(replica), replica.apply(meta)));
             }
-            partitions.push(replica);
+            if is_here {
+                self.report_directory(topic, meta, &slot);
+            }
+            partitions.push(slot);
         }
         TopicReplicas { name: topic.name.detached(), id: topic.id, partitions }
     }
 
-    fn create(
-        &self,
-        image: &Image,
-        topic: &image::Topic,
-        meta: &Arc<image::Partition>,
-    ) -> Option<Arc<Partition>> {
+    fn create(&self, image: &Image, topic: &image::Topic, meta: &Arc<image::Partition>) -> Slot {
         let id = TopicPartition::new(topic.name.as_str(), meta.index);
         let settings = self.settings(image, &topic.name);
         let config = LogConfig::clone(&settings.log);
-        match self.dirs.create(id.clone(), TopicId(topic.id.0), config, self.clock.now_ms()) {
-            Ok(log) => Some(Arc::new(Partition::new(PartitionParts {
+        let home = Home {
+            directory_id: meta.directory_of(self.node_id).map(|id| TopicId(id.0)),
+            // Nothing can be here of a partition that has just been made, or is being moved here.
+            is_new: meta.partition_epoch == 0 || meta.adding.contains(&self.node_id),
+        };
+        match self.dirs.create(id.clone(), TopicId(topic.id.0), home, config, self.clock.now_ms()) {
+            Ok(log) => Slot::Here(Arc::new(Partition::new(PartitionParts {
                 topic: topic.name.clone(),
                 topic_id: topic.id,
                 isr_queue: Arc::clone(&self.isr_queue),
@@ -232,15 +308,60 @@ impl ReplicaManager {
                 checkpointed_high_watermark: self.recovered.lock().remove(&id).unwrap_or(0),
             }))),
             Err(error) => {
-                self.offline.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(partition = %id, %error, "the partition is offline on this broker");
-                None
+                Slot::Offline
             }
         }
     }
 
+    /// Tells the controller in which directory a replica is, if that is not what the metadata says: it must know whom a failed directory
+    /// concerns.
+    fn report_directory(&self, topic: &image::Topic, meta: &image::Partition, slot: &Slot) {
+        let said = meta.directory_of(self.node_id);
+        let found = match slot {
+            Slot::Here(partition) => self.dirs.directory_id_of(&partition.id()).map(|id| Uuid(id.0)),
+            Slot::Offline => said.or(Some(LOST_DIRECTORY)),
+            Slot::Absent => None,
+        };
+        if let Some(found) = found.filter(|found| said != Some(*found)) {
+            self.dir_reports.push((topic.id, meta.index), found);
+        }
+    }
+
+    /// Begins to move a replica to another log directory; one that is not here yet will be made there.
+    pub(crate) fn move_to(&self, image: &Image, id: &TopicPartition, dir: &Path) -> Result<(), ErrorCode> {
+        image.partition(&id.topic, id.partition).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let refused = |error: MoveError| {
+            tracing::warn!(partition = %id, %error, "a replica is not moved to another log directory");
+            match error {
+                MoveError::NoSuchDir(_) => ErrorCode::LOG_DIR_NOT_FOUND,
+                MoveError::NoSuchPartition(_) => ErrorCode::REPLICA_NOT_AVAILABLE,
+                MoveError::NameTooLong => ErrorCode::INVALID_TOPIC_EXCEPTION,
+                MoveError::Failed(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+                MoveError::Log(error) => ErrorCode(error.kafka_code()),
+            }
+        };
+        match self.partition(&id.topic, id.partition) {
+            Err(ErrorCode::KAFKA_STORAGE_ERROR) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Err(_) => {
+                self.dirs.prefer(id, dir).map_err(refused)?;
+                Err(ErrorCode::REPLICA_NOT_AVAILABLE)
+            }
+            Ok(_) => self.dirs.begin_move(id, dir, rand::random(), self.clock.now_ms()).map_err(refused),
+        }
+    }
+
+    /// A replica is in another log directory now.
+    pub(crate) fn moved(&self, id: &TopicPartition) {
+        if let (Ok(partition), Some(found)) =
+            (self.partition(&id.topic, id.partition), self.dirs.directory_id_of(id))
+        {
+            self.dir_reports.push((partition.topic_id(), id.partition), Uuid(found.0));
+        }
+    }
+
     fn retire(&self, replicas: &TopicReplicas, listener: &dyn LeadershipListener) {
-        for partition in replicas.partitions.iter().flatten() {
+        for partition in replicas.here() {
             if self.retire_one(partition) {
                 listener.on_resigned(partition);
             }
@@ -250,7 +371,7 @@ impl ReplicaManager {
     /// Deletes a replica; true if it led its partition.
     fn retire_one(&self, partition: &Partition) -> bool {
         let was_leading = partition.retire();
-        let id = TopicPartition::new(partition.topic().as_str(), partition.index());
+        let id = partition.id();
         if let Err(error) = self.dirs.delete(&id, self.clock.now_ms()) {
             tracing::error!(partition = %id, %error, "the partition's directory could not be deleted");
         }
@@ -263,9 +384,12 @@ impl ReplicaManager {
         let changed =
             |resource: &ConfigResource| image.config_overrides(resource) != before.config_overrides(resource);
         let all = changed(&ConfigResource::all_brokers()) || changed(&ConfigResource::broker(self.node_id));
+        if all || before.offset() == 0 {
+            self.throttles.configure(&image.broker_config(&self.defaults));
+        }
         for topic in table.by_name.values() {
             if all || changed(&ConfigResource::topic(topic.name.clone())) {
-                for partition in topic.partitions.iter().flatten() {
+                for partition in topic.here() {
                     partition.set_settings(self.settings(image, &topic.name));
                 }
             }
@@ -301,9 +425,12 @@ impl ReplicaManager {
 
     fn settings(&self, image: &Image, topic: &str) -> Settings {
         let config = image.topic_config(topic, &self.defaults);
+        let throttled = |name| ThrottledReplicas::parse(&config.get(name).unwrap_or_default());
         Settings {
             log: Arc::new(log_config(&config)),
             min_insync_replicas: usize::try_from(config.i32("min.insync.replicas")).unwrap_or(1),
+            throttled_leaders: throttled("leader.replication.throttled.replicas"),
+            throttled_followers: throttled("follower.replication.throttled.replicas"),
         }
     }
 }

@@ -6,6 +6,7 @@ mod faults;
 mod golden;
 mod history;
 mod model;
+mod moves;
 mod recovery;
 
 use std::{path::Path, sync::Arc};

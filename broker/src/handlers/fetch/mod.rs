@@ -1,6 +1,6 @@
 //! Fetch (1): reads record batches, waiting for them if the client wants that.
 //!
-//! Versions 4–18. 7 adds sessions (KIP-227), 9 the leader epoch the client believes in (KIP-320), 12 the leader in the answer, 13 names topics by id,
+//! Versions 4–18. 7 adds sessions (KIP-227), 9 the leader epoch the client believes in (KIP-320), 11 reading from a follower (KIP-392), 12 the leader in the answer, 13 names topics by id,
 //! 15 moves the replica's id, 16 lists the leaders' addresses. Record batches are sent as they lie in the log, without a copy.
 
 mod encode;
@@ -26,6 +26,8 @@ pub(crate) use session::FetchSessions;
 
 /// What this broker serves of Fetch.
 pub(crate) const VERSIONS: RangeInclusive<i16> = 4..=18;
+/// From here on a consumer may read from a follower, and be sent to one.
+const FOLLOWER_READS: i16 = 11;
 /// From here on topics are named by id.
 const TOPIC_IDS: i16 = 13;
 /// From here on the answer names the leader and a diverging epoch.
@@ -47,6 +49,10 @@ pub(super) struct Wanted {
     pub(super) max_bytes: usize,
     pub(super) current_leader_epoch: i32,
     pub(super) last_fetched_epoch: i32,
+    /// A follower's own.
+    pub(super) log_start_offset: i64,
+    /// The high watermark that the client was told last, in its session; `i64::MAX` if nobody knows.
+    pub(super) told_high_watermark: i64,
     /// Where it was found last time, in a session.
     pub(super) resolved: Option<Arc<Partition>>,
 }
@@ -57,6 +63,10 @@ pub(super) struct Found {
     pub(super) parts: Vec<Bytes>,
     pub(super) size_bytes: usize,
     pub(super) partition: Option<Arc<Partition>>,
+    /// The follower that asks is throttled.
+    pub(super) is_throttled: bool,
+    /// This follower has yet to hear that the offset is committed.
+    pub(super) is_behind: bool,
 }
 
 impl Found {
@@ -68,21 +78,32 @@ impl Found {
             aborted_transactions: None,
             ..PartitionData::default()
         };
-        Self { data, parts: Vec::new(), size_bytes: 0, partition: None }
+        Self {
+            data,
+            parts: Vec::new(),
+            size_bytes: 0,
+            partition: None,
+            is_throttled: false,
+            is_behind: false,
+        }
     }
 }
 
 /// The limits of one fetch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct Limits<'a> {
     pub(super) max_bytes: usize,
     pub(super) read_committed: bool,
     pub(super) replica_id: i32,
     /// The epoch of the follower's registration, −1 if it did not say.
     pub(super) replica_epoch: i64,
+    /// A follower will do.
+    pub(super) from_followers: bool,
+    /// The rack whose replicas are to be read from, if it is to be looked for.
+    pub(super) rack: Option<&'a str>,
 }
 
-impl Limits {
+impl Limits<'_> {
     fn waiter(&self) -> Waiter {
         if self.replica_id == CONSUMER { Waiter::Consumer } else { Waiter::Follower }
     }
@@ -111,17 +132,28 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
     };
     // Anybody can call himself a follower; only who came by the brokers' own listener is believed.
     let replica_id = if cx.is_from_broker() { replica_id } else { CONSUMER };
+    let from_followers = replica_id == CONSUMER && cx.api_version >= FOLLOWER_READS;
+    let is_looked_for = from_followers && broker.config.replica_selector_class.is_some();
     let limits = Limits {
         max_bytes: usize::try_from(request.max_bytes.min(broker.config.fetch_max_bytes)).unwrap_or(0),
         read_committed: request.isolation_level == READ_COMMITTED,
         replica_id,
         replica_epoch,
+        from_followers,
+        rack: Some(request.rack_id.as_str()).filter(|rack| is_looked_for && !rack.is_empty()),
     };
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
-    let found = fetch(&cx, &mut planned.wanted, limits, min_bytes.min(limits.max_bytes), max_wait).await;
+    let mut found = fetch(&cx, &mut planned.wanted, limits, min_bytes.min(limits.max_bytes), max_wait).await;
+    found.iter_mut().for_each(say_if_behind);
     let session_id = broker.fetch_sessions.finish(&planned, &found, broker.clock.monotonic_ms());
     let keep = planned.keep(&found);
+    if replica_id == CONSUMER {
+        count_bytes_out(&found);
+    } else {
+        let throttled = found.iter().filter(|found| found.is_throttled).map(|found| found.size_bytes).sum();
+        broker.replicas.throttles.leader.took(throttled, broker.clock.monotonic_ms());
+    }
     let (response, parts) = assemble(&cx, &planned.wanted, found, &keep, session_id);
     encode::encode(&cx, response, parts)
 }
@@ -130,12 +162,12 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
 async fn fetch(
     cx: &Context,
     wanted: &mut [Wanted],
-    limits: Limits,
+    limits: Limits<'_>,
     min_bytes: usize,
     max_wait: Duration,
 ) -> Vec<Found> {
     let found = read::read_all(cx, wanted, limits).await;
-    if max_wait.is_zero() || cx.broker.is_stopping() || is_enough(&found, min_bytes) {
+    if max_wait.is_zero() || cx.broker.is_stopping() || is_enough(wanted, &found, limits, min_bytes) {
         return found;
     }
     let partitions: Vec<_> = found.iter().filter_map(|found| found.partition.clone()).collect();
@@ -145,7 +177,7 @@ async fn fetch(
     let registration = FetchRegistration::new(limits.waiter(), missing, partitions);
     // What came between the first read and the registration woke nobody.
     let found = read::read_all(cx, wanted, limits).await;
-    if is_enough(&found, min_bytes) || cx.broker.is_stopping() {
+    if is_enough(wanted, &found, limits, min_bytes) || cx.broker.is_stopping() {
         return found;
     }
     // Records are not held on to while waiting; that there are none is worth remembering.
@@ -159,12 +191,37 @@ async fn fetch(
 }
 
 /// Whether a fetch is to be answered now: enough bytes, or something the client must hear at once.
-fn is_enough(found: &[Found], min_bytes: usize) -> bool {
+fn is_enough(wanted: &[Wanted], found: &[Found], limits: Limits<'_>, min_bytes: usize) -> bool {
     found.is_empty()
         || found.iter().any(|found| {
-            found.data.error_code.is_err() || found.data.diverging_epoch != EpochEndOffset::default()
+            found.data.error_code.is_err()
+                || found.data.diverging_epoch != EpochEndOffset::default()
+                || found.data.preferred_read_replica >= 0
         })
+        || (limits.waiter() == Waiter::Follower && wanted.iter().zip(found).any(is_news_to_readers))
         || found.iter().map(|found| found.size_bytes).sum::<usize>() >= min_bytes
+}
+
+/// A follower that consumers read from is told of a high watermark that moved without waiting for records to go with it: what it does
+/// not know to be committed it cannot give.
+fn is_news_to_readers((wanted, found): (&Wanted, &Found)) -> bool {
+    found.data.high_watermark > wanted.told_high_watermark
+        && found.partition.as_ref().is_some_and(|partition| partition.is_read_elsewhere())
+}
+
+/// A follower that has waited in vain to hear that the offset is committed sends the consumer back to the leader (KIP-392).
+fn say_if_behind(found: &mut Found) {
+    if found.is_behind {
+        found.data.error_code = ErrorCode::OFFSET_NOT_AVAILABLE;
+    }
+}
+
+fn count_bytes_out(found: &[Found]) {
+    for found in found {
+        if let Some(partition) = &found.partition {
+            partition.counters.bytes_out.add(found.size_bytes as u64);
+        }
+    }
 }
 
 /// Puts the answer together: partitions by topic, in the order they were asked for.
@@ -184,9 +241,6 @@ fn assemble(
             continue;
         }
         name_leader(cx, wanted, &mut found.data, &mut leaders);
-        if let Some(partition) = &found.partition {
-            partition.counters.bytes_out.add(found.size_bytes as u64);
-        }
         let by_id = cx.api_version >= TOPIC_IDS;
         let key = if by_id { ("", wanted.topic_id) } else { (wanted.topic.as_str(), Uuid::ZERO) };
         let place = *places.entry(key).or_insert_with(|| {

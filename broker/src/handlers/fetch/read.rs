@@ -9,7 +9,7 @@ use headrace_protocol::messages::fetch::{AbortedTransaction, EpochEndOffset, Par
 
 use super::{CONSUMER, Found, Limits, Wanted};
 use crate::handlers::Context;
-use crate::replica::{FollowerFetch, Partition};
+use crate::replica::{FollowerFetch, Partition, Reader};
 
 /// One partition's read: done, or still to be fetched from disk.
 enum Step {
@@ -18,7 +18,7 @@ enum Step {
 }
 
 /// Reads every partition within the limits. The first batch found is given even if it is over them.
-pub(super) async fn read_all(cx: &Context, wanted: &mut [Wanted], limits: Limits) -> Vec<Found> {
+pub(super) async fn read_all(cx: &Context, wanted: &mut [Wanted], limits: Limits<'_>) -> Vec<Found> {
     let mut left = limits.max_bytes;
     let mut any = false;
     let mut all = Vec::with_capacity(wanted.len());
@@ -50,7 +50,7 @@ fn give(found: &mut Found, result: ReadResult) {
     found.parts = result.parts;
 }
 
-fn plan(cx: &Context, want: &mut Wanted, limits: Limits, left: usize, first: bool) -> Step {
+fn plan(cx: &Context, want: &mut Wanted, limits: Limits<'_>, left: usize, first: bool) -> Step {
     match resolve(cx, want).and_then(|partition| plan_partition(cx, &partition, want, limits, left, first)) {
         Ok(step) => step,
         Err(code) => Step::Done(Found::failed(want.index, code)),
@@ -77,12 +77,15 @@ fn plan_partition(
     cx: &Context,
     partition: &Arc<Partition>,
     want: &Wanted,
-    limits: Limits,
+    limits: Limits<'_>,
     left: usize,
     first: bool,
 ) -> Result<Step, ErrorCode> {
-    let leader_epoch = partition.check_leader(want.current_leader_epoch)?;
-    if limits.replica_id != CONSUMER {
+    let leader_epoch = match partition.check_leader(want.current_leader_epoch) {
+        Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) if limits.from_followers => None,
+        checked => Some(checked?),
+    };
+    if let Some(leader_epoch) = leader_epoch.filter(|_| limits.replica_id != CONSUMER) {
         follower_came(cx, partition, want, limits, leader_epoch);
     }
     let high_watermark = partition.high_watermark();
@@ -104,7 +107,16 @@ fn plan_partition(
         parts: Vec::new(),
         size_bytes: 0,
         partition: Some(Arc::clone(partition)),
+        is_throttled: limits.replica_id != CONSUMER && partition.throttles(limits.replica_id),
+        is_behind: false,
     };
+    if let Some(rack) = limits.rack.filter(|_| leader_epoch.is_some()) {
+        let reader = Reader { rack, listener: &cx.connection.listener, offset: want.offset };
+        if let Some(replica) = partition.preferred_read_replica(&cx.broker.image(), reader) {
+            found.data.preferred_read_replica = replica;
+            return Ok(Step::Done(found));
+        }
+    }
     if want.last_fetched_epoch >= 0
         && let Some(diverging) = diverging_epoch(partition, want)
     {
@@ -113,6 +125,15 @@ fn plan_partition(
     }
     if want.offset < found.data.log_start_offset || want.offset > partition.log_end_offset() {
         found.data.error_code = ErrorCode::OFFSET_OUT_OF_RANGE;
+        return Ok(Step::Done(found));
+    }
+    if leader_epoch.is_none() && want.offset > high_watermark {
+        found.is_behind = true;
+        return Ok(Step::Done(found));
+    }
+    if found.is_throttled
+        && cx.broker.replicas.throttles.leader.wait_ms(cx.broker.clock.monotonic_ms()).is_some()
+    {
         return Ok(Step::Done(found));
     }
     let max_bytes = want.max_bytes.min(left);
@@ -139,12 +160,19 @@ fn plan_partition(
 }
 
 /// Notes how far a follower has come, if its history is this log's.
-fn follower_came(cx: &Context, partition: &Arc<Partition>, want: &Wanted, limits: Limits, leader_epoch: i32) {
+fn follower_came(
+    cx: &Context,
+    partition: &Arc<Partition>,
+    want: &Wanted,
+    limits: Limits<'_>,
+    leader_epoch: i32,
+) {
     let in_range = want.offset >= partition.log_start_offset() && want.offset <= partition.log_end_offset();
     let agrees = want.last_fetched_epoch < 0 || diverging_epoch(partition, want).is_none();
     if in_range && agrees {
         let (id, broker_epoch) = (limits.replica_id, limits.replica_epoch);
-        let fetch = FollowerFetch { leader_epoch, id, broker_epoch, log_end: want.offset };
+        let log_start = want.log_start_offset;
+        let fetch = FollowerFetch { leader_epoch, id, broker_epoch, log_start, log_end: want.offset };
         partition.follower_fetched(&cx.broker, fetch);
     }
 }

@@ -191,6 +191,7 @@ impl Planned {
                         || data.high_watermark != *high_watermark
                         || data.log_start_offset != *log_start
                         || data.diverging_epoch != EpochEndOffset::default()
+                        || data.preferred_read_replica >= 0
                 })
                 .collect(),
         }
@@ -237,7 +238,10 @@ impl Session {
         early
             .iter()
             .chain(late)
-            .map(|known| (known.wanted.clone(), (known.high_watermark, known.log_start_offset, known.failed)))
+            .map(|known| {
+                let wanted = Wanted { told_high_watermark: known.high_watermark, ..known.wanted.clone() };
+                (wanted, (known.high_watermark, known.log_start_offset, known.failed))
+            })
             .unzip()
     }
 
@@ -274,6 +278,8 @@ fn take_listed(request: &mut FetchRequest) -> Vec<Wanted> {
                 max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
                 current_leader_epoch: partition.current_leader_epoch,
                 last_fetched_epoch: partition.last_fetched_epoch,
+                log_start_offset: partition.log_start_offset,
+                told_high_watermark: i64::MAX,
                 resolved: None,
             });
         }

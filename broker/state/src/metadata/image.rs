@@ -152,6 +152,17 @@ impl Image {
         self.broker(id).is_some_and(|broker| broker.is_live())
     }
 
+    /// Whether a replica lives, and its log directory is not known to have failed.
+    pub fn is_online(&self, partition: &Partition, id: BrokerId) -> bool {
+        self.is_live(id) && self.has_directory(id, partition.directory_of(id))
+    }
+
+    /// Whether a log directory is still its broker's, as far as both are known.
+    pub fn has_directory(&self, id: BrokerId, directory: Option<Uuid>) -> bool {
+        let known = self.broker(id).map_or(&[][..], |broker| &broker.log_dirs);
+        directory.is_none_or(|directory| known.is_empty() || known.contains(&directory))
+    }
+
     /// The values that were set for a resource itself.
     pub fn config_overrides(&self, resource: &ConfigResource) -> Option<&ConfigOverrides> {
         self.configs.get(resource)

@@ -60,6 +60,14 @@ pub struct Partition {
     pub directories: Vec<Uuid>,
 }
 
+impl Partition {
+    /// The log directory that a replica is in, if it is known.
+    pub fn directory_of(&self, id: BrokerId) -> Option<Uuid> {
+        let at = self.replicas.iter().position(|replica| *replica == id)?;
+        self.directories.get(at).copied().filter(|directory| !directory.is_zero())
+    }
+}
+
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Broker {

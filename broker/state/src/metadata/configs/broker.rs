@@ -57,6 +57,13 @@ pub static BROKER: &[ConfigDef] = &[
     .cluster_wide(),
     boolean("delete.topic.enable", "true", "Whether topics can be deleted."),
     int("fetch.max.bytes", "57671680", "The most bytes one fetch may ask for.").at_least(1024),
+    long(
+        "follower.replication.throttled.rate",
+        FOREVER,
+        "How many bytes a second this broker's throttled followers fetch at most: see the topics' follower.replication.throttled.replicas.",
+    )
+    .at_least(0)
+    .per_broker(),
     int(
         "group.initial.rebalance.delay.ms",
         "3000",
@@ -77,6 +84,13 @@ pub static BROKER: &[ConfigDef] = &[
     )
     .at_least(1),
     unset(Kind::String, "inter.broker.listener.name", "The listener by which brokers reach each other."),
+    long(
+        "leader.replication.throttled.rate",
+        FOREVER,
+        "How many bytes a second this broker's throttled leaders send to followers at most: see the topics' leader.replication.throttled.replicas.",
+    )
+    .at_least(0)
+    .per_broker(),
     list("listeners", "PLAINTEXT://:9092", "The addresses the broker listens on.").per_broker(),
     long("log.cleaner.delete.retention.ms", "86400000", "Default of the topics' delete.retention.ms.")
         .at_least(0)
@@ -264,10 +278,23 @@ pub static BROKER: &[ConfigDef] = &[
     .at_least(1)
     .cluster_wide(),
     long(
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+        FOREVER,
+        "How many bytes a second are copied at most between this broker's log directories.",
+    )
+    .at_least(0)
+    .per_broker(),
+    long(
         "replica.lag.time.max.ms",
         "30000",
         "After how many milliseconds a follower that has not caught up leaves the in-sync replicas.",
     ),
+    unset(
+        Kind::Class,
+        "replica.selector.class",
+        "How a consumer that names its rack is sent to a replica near it; unset, everybody reads from the leader.",
+    )
+    .check(Check::OneOf(&["org.apache.kafka.common.replica.RackAwareReplicaSelector"])),
     int(
         "request.timeout.ms",
         "30000",

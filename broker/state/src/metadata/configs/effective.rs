@@ -152,6 +152,10 @@ impl<'a> BrokerConfig<'a> {
         parse(name, self.get(name))
     }
 
+    pub fn i64(&self, name: &str) -> i64 {
+        parse(name, self.get(name))
+    }
+
     pub fn bool(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }

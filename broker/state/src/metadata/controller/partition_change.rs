@@ -225,8 +225,7 @@ pub(super) fn has_directory(image: &Image, partition: &Partition, id: BrokerId) 
 }
 
 fn is_present(image: &Image, replicas: &[BrokerId], directories: &[Uuid], id: BrokerId) -> bool {
-    let known = image.broker(id).map_or(&[][..], |broker| &broker.log_dirs);
-    directory_of(replicas, directories, id).is_none_or(|dir| known.is_empty() || known.contains(&dir))
+    image.has_directory(id, directory_of(replicas, directories, id))
 }
 
 /// The log directory that a replica is assigned to, if it is known.
