@@ -16,6 +16,7 @@ mod options;
 mod proposer;
 mod quorum;
 mod reverts;
+mod room;
 mod snapshot_file;
 mod state_machine;
 mod status;

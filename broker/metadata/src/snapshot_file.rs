@@ -37,17 +37,22 @@ pub(crate) fn write(dir: &Path, meta: &SnapshotMeta, data: &Bytes) -> io::Result
     lengths[..4].copy_from_slice(&u32::try_from(meta.len()).map_err(io::Error::other)?.to_le_bytes());
     lengths[4..].copy_from_slice(&(data.len() as u64).to_le_bytes());
     let temporary = dir.join("snapshot.new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(&MAGIC)?;
-    file.write_all(&[VERSION])?;
-    file.write_all(&lengths)?;
-    file.write_all(&checksum(&lengths, &meta, data).to_le_bytes())?;
-    file.write_all(&meta)?;
-    file.write_all(data)?;
-    file.sync_all()?;
-    drop(file);
+    write_temporary(&temporary, &lengths, &meta, data)
+        // On a full disk the rest of it would be in the way of everything else.
+        .inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     fs::rename(&temporary, path(dir))?;
     sync_dir(dir)
+}
+
+fn write_temporary(path: &Path, lengths: &[u8], meta: &[u8], data: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(&MAGIC)?;
+    file.write_all(&[VERSION])?;
+    file.write_all(lengths)?;
+    file.write_all(&checksum(lengths, meta, data).to_le_bytes())?;
+    file.write_all(meta)?;
+    file.write_all(data)?;
+    file.sync_all()
 }
 
 /// Reads the snapshot, if there is one. Blocks.

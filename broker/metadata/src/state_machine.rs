@@ -17,7 +17,7 @@ use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
 
-use crate::snapshot_file;
+use crate::{room, snapshot_file};
 use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// Where the newest applied image is to be had.
@@ -77,9 +77,21 @@ impl StateMachine {
     }
 }
 
-/// Runs `work` where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+/// Runs `work` where it may block; again while the disk is full, for that is no reason for a node to stop.
+async fn blocking<T: Send + 'static>(
+    work: impl Fn() -> io::Result<T> + Send + Sync + 'static,
+) -> io::Result<T> {
+    let work = Arc::new(work);
+    loop {
+        let again = Arc::clone(&work);
+        match tokio::task::spawn_blocking(move || again()).await.map_err(io::Error::other)? {
+            Err(error) if room::is_full(&error) => {
+                tracing::warn!(%error, "the metadata snapshot waits for room on the disk");
+                tokio::time::sleep(room::RETRY).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 fn offset(log_id: Option<&LogId>) -> u64 {
@@ -163,7 +175,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         blocking(move || {
             let data = encode_all(&image.to_records()).map_err(io::Error::other)?;
             snapshot_file::write(&dir, &meta, &data)?;
-            Ok(Snapshot { meta, snapshot: data })
+            Ok(Snapshot { meta: meta.clone(), snapshot: data })
         })
         .await
     }

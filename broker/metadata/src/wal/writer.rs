@@ -3,11 +3,14 @@
 //!
 //! fsync blocks for milliseconds; here it blocks nobody but this thread. After a failed write or sync nothing more
 //! is written: what the disk holds is unknown then (fsync reports an error once and forgets it), so the node stops
-//! and reads the journal again when it is restarted.
+//! and reads the journal again when it is restarted. A disk that is full is another matter: what the write left is cut
+//! off, and it is tried again until there is room (`room`).
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use openraft::entry::RaftEntry as _;
 use openraft::storage::IOFlushed;
@@ -16,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::frame::{self, HEADER_BYTES};
 use super::recover::{Recovered, SegmentInfo, io_error, segment_path, sync_dir};
 use super::{FORMAT_VERSION, HardState, Op, SEGMENT_BYTES, WalError};
+use crate::room;
 use crate::types::{Entry, TypeConfig};
 
 /// Jobs that may wait before the one who asks has to wait too.
@@ -41,6 +45,8 @@ pub(crate) enum Job {
 #[derive(Clone)]
 pub(crate) struct WalWriter {
     jobs: mpsc::Sender<Job>,
+    /// Nothing waits for room any more.
+    closing: Arc<AtomicBool>,
 }
 
 fn closed() -> io::Error {
@@ -59,8 +65,10 @@ impl WalWriter {
                 file,
                 len,
                 synced_len: len,
+                reserved_len: 0,
             }),
             buffer: Vec::new(),
+            closing: Arc::default(),
         };
         if files.active.is_none() {
             let number = files.closed.last().map_or(0, |last| last.number + 1);
@@ -68,12 +76,12 @@ impl WalWriter {
             files.active = Some(active);
         }
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
-        let dir = files.dir.clone();
+        let (dir, closing) = (files.dir.clone(), Arc::clone(&files.closing));
         std::thread::Builder::new()
             .name("metadata-journal".into())
             .spawn(move || run(files, queue))
             .map_err(io_error("start the journal's thread for", &dir))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, closing })
     }
 
     pub(crate) async fn append(&self, entries: Vec<Entry>, done: IOFlushed<TypeConfig>) -> io::Result<()> {
@@ -93,6 +101,7 @@ impl WalWriter {
 
     /// Waits until everything is on disk and the thread has let go of its files.
     pub(crate) async fn close(&self) {
+        self.closing.store(true, Ordering::Release);
         let (done, answer) = oneshot::channel();
         if self.jobs.send(Job::Close { done }).await.is_ok() {
             // The sender is gone only when the thread is: closed either way.
@@ -106,6 +115,8 @@ struct Active {
     file: File,
     len: u64,
     synced_len: u64,
+    /// As far as that the file's room is taken.
+    reserved_len: u64,
 }
 
 struct Files {
@@ -115,6 +126,7 @@ struct Files {
     active: Option<Active>,
     /// Reused between writes.
     buffer: Vec<u8>,
+    closing: Arc<AtomicBool>,
 }
 
 /// Who is to be told once a batch is on disk.
@@ -177,6 +189,31 @@ fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
+impl Active {
+    /// Appends to the file; waits while the disk is full.
+    fn write(&mut self, bytes: &[u8], closing: &AtomicBool) -> io::Result<()> {
+        let mut waits = false;
+        while let Err(error) = self.file.write_all(bytes) {
+            if !room::is_full(&error) || closing.load(Ordering::Acquire) {
+                return Err(error);
+            }
+            if !waits {
+                tracing::error!(path = %self.info.path.display(), "the disk is full: the metadata journal waits for room");
+                waits = true;
+            }
+            self.file.set_len(self.len)?;
+            self.file.seek(SeekFrom::Start(self.len))?;
+            self.reserved_len = 0;
+            std::thread::sleep(room::RETRY);
+        }
+        self.len += bytes.len() as u64;
+        if self.reserved_len < self.len + room::RESERVE_BYTES / 2 && room::reserve(&self.file, self.len) {
+            self.reserved_len = self.len + room::RESERVE_BYTES;
+        }
+        Ok(())
+    }
+}
+
 impl Files {
     /// Writes operations and, if asked, makes them durable. Closes a full segment and deletes those without use.
     fn write(&mut self, ops: &[Op], sync: bool) -> io::Result<()> {
@@ -215,8 +252,7 @@ impl Files {
                 Op::Head { .. } | Op::Truncate { .. } => {}
             }
         }
-        active.file.write_all(&self.buffer)?;
-        active.len += self.buffer.len() as u64;
+        active.write(&self.buffer, &self.closing)?;
         // One huge command must not keep its memory for good.
         self.buffer.shrink_to(BATCH_BODY_BYTES + HEADER_BYTES);
         Ok(())
@@ -237,14 +273,27 @@ impl Files {
         file.sync_all().map_err(io_error("sync", &path))?;
         sync_dir(&self.dir).map_err(io_error("sync", &self.dir))?;
         let len = bytes.len() as u64;
-        Ok(Active { info: SegmentInfo { number, path, max_index: None }, file, len, synced_len: len })
+        let info = SegmentInfo { number, path, max_index: None };
+        Ok(Active { info, file, len, synced_len: len, reserved_len: 0 })
     }
 
     /// Begins a new segment; the old one is all on disk.
     fn roll(&mut self) -> io::Result<()> {
         let number = self.active.as_ref().map_or(0, |active| active.info.number + 1);
-        let new = self.create_segment(number).map_err(io::Error::other)?;
+        let new = match self.create_segment(number) {
+            Ok(new) => new,
+            Err(WalError::Io { source, .. }) if room::is_full(&source) => {
+                // The old one serves until there is room. What was made of the new one would count as damage.
+                return match fs::remove_file(segment_path(&self.dir, number)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                };
+            }
+            Err(error) => return Err(io::Error::other(error)),
+        };
         if let Some(old) = self.active.replace(new) {
+            // Gives back what it held in reserve; where that fails it is a mebibyte less.
+            let _ = old.file.set_len(old.len);
             self.closed.push(old.info);
         }
         Ok(())
