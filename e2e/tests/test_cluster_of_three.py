@@ -11,43 +11,11 @@ from confluent_kafka import Producer
 
 from harness import processes
 from harness.admin import create_topic
+from harness.load import Load
 from harness.records import read_all, values
 from harness.wait import until
 
 WELL = {"under_replicated": 0, "under_min_isr": 0, "offline": 0}
-
-
-class Load:
-    """An idempotent producer that goes on until it is stopped; every record that failed is remembered."""
-
-    def __init__(self, bootstrap, topic):
-        self.topic, self.sent, self.failed = topic, 0, []
-        self.producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
-                                  "topic.metadata.refresh.interval.ms": 5_000})
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self):
-        while not self.stopping.is_set():
-            try:
-                self.producer.produce(self.topic, str(self.sent), partition=0, on_delivery=self._delivered)
-                self.sent += 1
-            except BufferError:
-                pass
-            self.producer.poll(0.002)
-
-    def _delivered(self, error, message):
-        if error:
-            self.failed.append(error)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-        assert self.producer.flush(60) == 0, "records were not acknowledged"
 
 
 class Watch:

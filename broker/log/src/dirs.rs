@@ -17,6 +17,7 @@ use crate::{
     error::{DiskError, Doing, LogError},
     log::{Log, LogOptions},
     partition::{TopicId, TopicPartition},
+    segment::Segment,
     tail::TailBudget,
 };
 
@@ -281,6 +282,8 @@ impl LogDirs {
         let Some(entry) = self.partitions.write().remove(partition) else { return Ok(false) };
         let mut log = entry.log.lock();
         log.failed = Some("the partition was deleted".to_owned());
+        // A session or cache may hold on to the log, and with an open file to its room on the disk.
+        log.segments.iter().for_each(Segment::close_files);
         let from = log.dir().to_owned();
         let to = self.delete_name(&from, log.topic_id());
         self.disk.rename(&from, &to).doing("renaming", &from)?;

@@ -17,8 +17,8 @@ use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
 
-use crate::{room, snapshot_file};
 use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::{room, snapshot_file};
 
 /// Where the newest applied image is to be had.
 pub(crate) struct Published {

@@ -1,8 +1,7 @@
 //! The table of replicas, by topic name and by topic id. Readers take a snapshot without a lock; one thread (the image watcher) changes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use headrace_log::{LogConfig, LogDirs, TopicId, TopicPartition};
@@ -66,7 +65,8 @@ pub(crate) struct ReplicaManager {
     table: ArcSwap<Table>,
     /// The high watermarks of before the last stop, taken out as replicas are made.
     recovered: Mutex<HashMap<TopicPartition, i64>>,
-    offline: AtomicUsize,
+    /// Replicas that should be here and could not be opened: topic id and index.
+    offline: Mutex<HashSet<(Uuid, i32)>>,
     applied: watch::Sender<u64>,
     pub(super) isr_queue: Arc<IsrQueue>,
     pub(crate) fetchers: Fetchers,
@@ -81,7 +81,7 @@ impl ReplicaManager {
             defaults: options.defaults,
             table: ArcSwap::default(),
             recovered: Mutex::new(options.high_watermarks),
-            offline: AtomicUsize::new(0),
+            offline: Mutex::default(),
             applied: watch::Sender::new(0),
             isr_queue: Arc::default(),
             fetchers: Fetchers::default(),
@@ -112,7 +112,7 @@ impl ReplicaManager {
 
     /// Replicas that should be here and could not be opened.
     pub(crate) fn offline_count(&self) -> usize {
-        self.offline.load(Ordering::Relaxed)
+        self.offline.lock().len()
     }
 
     pub(crate) fn dirs(&self) -> &LogDirs {
@@ -138,7 +138,8 @@ impl ReplicaManager {
         self.partitions().iter().for_each(|partition| partition.wake_all());
     }
 
-    /// Makes the replicas what `image` says; gives those that it concerns. Called by one thread only; may create and delete directories.
+    /// Makes the replicas what `image` says, and tries again to open those that could not be; gives those that it concerns. Called by
+    /// one thread only; may create and delete directories.
     pub(crate) fn apply(
         &self,
         before: &Image,
@@ -158,7 +159,13 @@ impl ReplicaManager {
             deleted.push(topic.name.clone());
         }
         let mut roles = Vec::new();
-        for topic in &changes.changed {
+        self.offline.lock().retain(|(id, _)| image.topic_by_id(*id).is_some());
+        let offline: HashSet<Uuid> = self.offline.lock().iter().map(|(id, _)| *id).collect();
+        let again = offline.into_iter().filter_map(|id| image.topic_by_id(id));
+        let again = again.filter(|topic: &&Arc<image::Topic>| {
+            changes.changed.iter().all(|changed| changed.id != topic.id)
+        });
+        for topic in changes.changed.iter().copied().chain(again) {
             let replicas = Arc::new(self.update_topic(image, topic, table.by_id.get(&topic.id), &mut roles));
             table.by_name.insert(replicas.name.clone(), Arc::clone(&replicas));
             table.by_id.insert(replicas.id, replicas);
@@ -200,7 +207,10 @@ impl ReplicaManager {
                     None
                 }
                 None if is_here => self.create(image, topic, meta),
-                None => None,
+                None => {
+                    self.offline.lock().remove(&(topic.id, meta.index));
+                    None
+                }
             };
             if let Some(replica) = &replica {
                 roles.push((Arc::clone(replica), replica.apply(meta)));
@@ -219,24 +229,29 @@ impl ReplicaManager {
         let id = TopicPartition::new(topic.name.as_str(), meta.index);
         let settings = self.settings(image, &topic.name);
         let config = LogConfig::clone(&settings.log);
-        match self.dirs.create(id.clone(), TopicId(topic.id.0), config, self.clock.now_ms()) {
-            Ok(log) => Some(Arc::new(Partition::new(PartitionParts {
-                topic: topic.name.clone(),
-                topic_id: topic.id,
-                isr_queue: Arc::clone(&self.isr_queue),
-                node_id: self.node_id,
-                clock: Arc::clone(&self.clock),
-                log,
-                settings,
-                meta: Arc::clone(meta),
-                checkpointed_high_watermark: self.recovered.lock().remove(&id).unwrap_or(0),
-            }))),
+        let log = match self.dirs.create(id.clone(), TopicId(topic.id.0), config, self.clock.now_ms()) {
+            Ok(log) => log,
             Err(error) => {
-                self.offline.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(partition = %id, %error, "the partition is offline on this broker");
-                None
+                if self.offline.lock().insert((topic.id, meta.index)) {
+                    tracing::error!(partition = %id, %error, "the partition is offline on this broker; it is tried again");
+                }
+                return None;
             }
+        };
+        if self.offline.lock().remove(&(topic.id, meta.index)) {
+            tracing::info!(partition = %id, "the partition is online again on this broker");
         }
+        Some(Arc::new(Partition::new(PartitionParts {
+            topic: topic.name.clone(),
+            topic_id: topic.id,
+            isr_queue: Arc::clone(&self.isr_queue),
+            node_id: self.node_id,
+            clock: Arc::clone(&self.clock),
+            log,
+            settings,
+            meta: Arc::clone(meta),
+            checkpointed_high_watermark: self.recovered.lock().remove(&id).unwrap_or(0),
+        })))
     }
 
     fn retire(&self, replicas: &TopicReplicas, listener: &dyn LeadershipListener) {
