@@ -26,6 +26,8 @@ const NO_CONTROLLER_MS_MAX: u64 = 3_000;
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a stop looks whether the connections have ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
+/// How often replicas that could not be opened are tried again.
+const OFFLINE_RETRY: Duration = Duration::from_secs(2);
 
 /// How others come in.
 pub(crate) trait Doors: Send {
@@ -156,6 +158,8 @@ fn watch_image(broker: &Arc<Broker>, tasks: &Handle) -> oneshot::Receiver<()> {
             }
             tokio::select! {
                 changed = images.changed() => if changed.is_err() { return },
+                // Whatever kept them from being opened, a full disk for one, may be over.
+                () = tokio::time::sleep(OFFLINE_RETRY), if broker.replicas.offline_count() > 0 => {}
                 () = stopping.stopped() => return,
             }
         }

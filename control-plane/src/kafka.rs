@@ -7,7 +7,9 @@ use headrace_client::{Client, NewTopic, Options, Resource};
 use headrace_protocol::ErrorCode;
 use headrace_protocol::messages::metadata::{MetadataResponse, MetadataResponseTopic};
 
+use crate::domain::health::Partitions;
 use crate::domain::problem::{FieldError, Problem};
+use crate::domain::replication::MIN_ISR_KEY;
 use crate::domain::topic::{Create, Partition, Topic};
 
 /// A request to a broker, at most.
@@ -65,6 +67,10 @@ impl Kafka {
         for (topic, (_, configs)) in topics.iter_mut().zip(described) {
             // A topic that went meanwhile is shown without.
             let Ok(configs) = configs else { continue };
+            let min_isr = configs.iter().find(|config| &*config.name == MIN_ISR_KEY);
+            topic.health.under_min_isr = min_isr
+                .and_then(|config| config.value.as_ref()?.parse().ok())
+                .map(|min| under_min_isr(topic, min));
             let own = configs.into_iter().filter(|config| config.config_source == TOPIC_CONFIG_SOURCE);
             topic.config = own
                 .map(|config| {
@@ -113,6 +119,7 @@ impl Kafka {
             replication_factor: i32::from(created.replication_factor),
             config: create.config.clone().unwrap_or_default(),
             partition_details: Vec::new(),
+            health: Partitions::default(),
         })
     }
 
@@ -178,8 +185,26 @@ fn topic_of(topic: &MetadataResponseTopic) -> Topic {
         partitions: i32::try_from(partition_details.len()).unwrap_or(i32::MAX),
         replication_factor: i32::try_from(replicas).unwrap_or(i32::MAX),
         config: BTreeMap::new(),
+        health: Partitions {
+            total: counted(&partition_details, |_| true),
+            under_replicated: counted(&partition_details, |partition| {
+                partition.isr.len() < partition.replicas.len()
+            }),
+            under_min_isr: None,
+            offline: counted(&partition_details, |partition| partition.leader < 0),
+        },
         partition_details,
     }
+}
+
+fn counted(partitions: &[Partition], which: impl Fn(&Partition) -> bool) -> u32 {
+    let count = partitions.iter().filter(|partition| which(partition)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Where there are fewer replicas than `min`, all of them are enough.
+fn under_min_isr(topic: &Topic, min: usize) -> u32 {
+    counted(&topic.partition_details, |partition| partition.isr.len() < min.min(partition.replicas.len()))
 }
 
 /// What a cluster refused, as a problem.

@@ -35,6 +35,7 @@ class Broker:
             "group.initial.rebalance.delay.ms": 0, **config,
         }
         self.config = os.path.join(self.dir, "broker.properties")
+        self.command = [*cluster.within(node), BIN, "broker", "--config", self.config]
         with open(self.config, "w") as f:
             f.writelines(f"{key}={value}\n" for key, value in lines.items())
 
@@ -42,13 +43,11 @@ class Broker:
     def address(self):
         return f"{self.host}:{self.client_port}"
 
-    def command(self):
-        return [BIN, "broker", "--config", self.config]
 
     def start(self):
         assert not self.is_running, f"broker {self.node} runs already"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
 
     @property
     def is_running(self):
@@ -78,8 +77,9 @@ class Broker:
 class Cluster:
     """`config` is a dict for all brokers, or a function from a node's id to its dict."""
 
-    def __init__(self, count=3, config=None, voters=None):
+    def __init__(self, count=3, config=None, voters=None, network=None):
         self.ports = ports.block()
+        self.network = network
         self.dir = temp_dir()
         self.config = config or {}
         self.voters = list(range(1, (voters or count) + 1))
@@ -88,7 +88,10 @@ class Cluster:
             self.add(node)
 
     def host(self, node):
-        return "127.0.0.1"
+        return self.network.address(node) if self.network else "127.0.0.1"
+
+    def within(self, node):
+        return self.network.within(node) if self.network else []
 
     def add(self, node):
         listed = ",".join(f"{id}@{self.host(id)}:{self.ports[2 * id + 1]}" for id in self.voters)

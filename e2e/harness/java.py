@@ -18,8 +18,8 @@ def run(main, *args, stdin=None, timeout=120, check=True):
     return r
 
 
-def start(main, *args):
-    return subprocess.Popen(command(main, *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(main, *args, stdin=subprocess.DEVNULL):
+    return subprocess.Popen(command(main, *args), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 TOPICS = "org.apache.kafka.tools.TopicCommand"
@@ -28,4 +28,7 @@ CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 CONFIGS = "kafka.admin.ConfigCommand"
 OFFSETS = "org.apache.kafka.tools.GetOffsetShell"
+REASSIGN = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"
+ELECT = "org.apache.kafka.tools.LeaderElectionCommand"
+QUORUM = "org.apache.kafka.tools.MetadataQuorumCommand"
 DUMP = "org.apache.kafka.tools.DumpLogSegments"

@@ -1,5 +1,6 @@
 import pytest
 
+from harness import measured
 from harness.service import Service
 
 
@@ -37,6 +38,7 @@ def bootstrap(cluster):
 
 def pytest_terminal_summary(terminalreporter):
     """What ran, in the plain closing line that every CI reads."""
+    measured.report(terminalreporter.write_line)
     count = {k: len(terminalreporter.stats.get(k, [])) for k in ("passed", "failed", "error", "skipped")}
     terminalreporter.write_line("")
     terminalreporter.write_line(f"{count['passed']} passed, {count['failed'] + count['error']} failed, {count['skipped']} skipped")

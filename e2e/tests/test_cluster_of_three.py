@@ -11,43 +11,11 @@ from confluent_kafka import Producer
 
 from harness import processes
 from harness.admin import create_topic
+from harness.load import Load
 from harness.records import read_all, values
 from harness.wait import until
 
 WELL = {"under_replicated": 0, "under_min_isr": 0, "offline": 0}
-
-
-class Load:
-    """An idempotent producer that goes on until it is stopped; every record that failed is remembered."""
-
-    def __init__(self, bootstrap, topic):
-        self.topic, self.sent, self.failed = topic, 0, []
-        self.producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
-                                  "topic.metadata.refresh.interval.ms": 5_000})
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self):
-        while not self.stopping.is_set():
-            try:
-                self.producer.produce(self.topic, str(self.sent), partition=0, on_delivery=self._delivered)
-                self.sent += 1
-            except BufferError:
-                pass
-            self.producer.poll(0.002)
-
-    def _delivered(self, error, message):
-        if error:
-            self.failed.append(error)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-        assert self.producer.flush(60) == 0, "records were not acknowledged"
 
 
 class Watch:
@@ -224,3 +192,51 @@ def test_a_stop_and_a_start_find_three_brokers_as_they_were(own_service):
     again = well(s.api, "three", 3, partitions=1)
     assert again["status"]["bootstrap_servers"] == bootstrap
     assert load.failed == [] and values(read_all(bootstrap, "t")) == [str(i) for i in range(load.sent)]
+
+
+def test_a_rolling_restart_is_asked_for_and_the_controller_is_last(service, three):
+    api, bootstrap = service.api, three["status"]["bootstrap_servers"]
+    create_topic(bootstrap, "asked", replicas=3)
+    well(api, "three", 3, partitions=1)
+    before = pids(service, three)
+    with Load(bootstrap, "asked") as load, Watch(service.cluster_dir(three)) as watch:
+        until("the load to begin", lambda: load.sent > 200)
+        key = {"idempotency-key": "once"}
+        op = api.ok("POST", "/v1/clusters/three/restart", headers=key)
+        assert op["kind"] == "cluster.restart"
+        assert api.ok("POST", "/v1/clusters/three/restart", headers=key)["id"] == op["id"], "asked twice is done once"
+        op = api.operation(op["id"], 180)
+    after = pids(service, three)
+    assert state_of(op, "restart_brokers") == "succeeded" and all(before[n] != after[n] for n in (1, 2, 3))
+    assert watch.fewest == 2, "one broker is away at a time"
+    assert load.failed == [] and values(read_all(bootstrap, "asked")) == [str(i) for i in range(load.sent)]
+    leader = well(api, "three", 3)["status"]["controller_id"]
+    told = service.run("cluster", "restart", "three", "--wait").stdout
+    assert "three" in told
+    again = pids(service, three)
+    assert all(again[n] != after[n] for n in (1, 2, 3))
+    started = {n: os.stat(f"/proc/{pid}").st_ctime for n, pid in again.items()}
+    assert max(started, key=started.get) == leader, "who led the metadata quorum is restarted last"
+
+
+def test_which_brokers_are_missing_and_what_their_partitions_lack_is_told(service, three):
+    api, bootstrap = service.api, three["status"]["bootstrap_servers"]
+    create_topic(bootstrap, "told", partitions=3, replicas=3, config={"min.insync.replicas": "3"})
+    well(api, "three", 3, partitions=3)
+    # Stopped, not killed: the service sees a process and leaves it alone.
+    os.kill(pids(service, three)[3], signal.SIGSTOP)
+    try:
+        def lacking():
+            status = api.ok("GET", "/v1/clusters/three")["status"]
+            assert status["brokers_missing"] == [3], status
+            assert status["partitions"]["under_min_isr"] >= 3, status
+            health = api.ok("GET", "/v1/clusters/three/topics/told")["health"]
+            assert health == {"total": 3, "under_replicated": 3, "under_min_isr": 3, "offline": 0}
+            return True
+        until("the missing broker to be told of", lacking, 60)
+        assert "under min ISR 3" in service.run("topic", "list", "--cluster", "three").stdout
+        described = service.run("cluster", "describe", "three").stdout
+        assert "brokers missing" in described, described
+    finally:
+        os.kill(pids(service, three)[3], signal.SIGCONT)
+    assert well(api, "three", 3)["status"]["brokers_missing"] == []

@@ -29,6 +29,11 @@ pub trait File: Send + Sync + fmt::Debug {
     fn set_len(&self, length: u64) -> io::Result<()>;
     /// Returns when the file's data and length are safe from a power cut.
     fn sync_data(&self) -> io::Result<()>;
+    /// Takes room on the disk for so many bytes from `from` on, without making the file longer. False where that is not possible.
+    fn reserve(&self, from: u64, bytes: u64) -> bool {
+        let _ = (from, bytes);
+        false
+    }
 }
 
 /// A file system.

@@ -88,6 +88,10 @@ impl File for RealFile {
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+
+    fn reserve(&self, from: u64, bytes: u64) -> bool {
+        rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::KEEP_SIZE, from, bytes).is_ok()
+    }
 }
 
 impl Disk for RealDisk {

@@ -4,7 +4,7 @@
 //! A directory whose disk fails is not used again before the next start; the others go on.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,6 +21,8 @@ use crate::{
     log::{Log, LogOptions},
     moves,
     partition::{TopicId, TopicPartition},
+    segment::Segment,
+    start::Found,
     tail::TailBudget,
 };
 
@@ -114,7 +116,7 @@ pub struct LogDirs {
     /// Where partitions are to be that are not here yet.
     pub(crate) preferred: Mutex<HashMap<TopicPartition, usize>>,
     /// Those that are there and could not be opened: another in their place would look as if they were empty.
-    pub(crate) unopened: HashSet<TopicPartition>,
+    pub(crate) unopened: Mutex<HashMap<TopicPartition, Found>>,
     /// Renamed directories, by when they may be removed.
     pub(crate) removed: Mutex<Vec<Removed>>,
     pub(crate) tail_budget: Arc<TailBudget>,
@@ -223,7 +225,7 @@ impl LogDirs {
         (0..counts.len())
             .filter(works)
             .min_by_key(|index| counts[*index])
-            .filter(|_| !may_be_lost && !self.unopened.contains(partition))
+            .filter(|_| !may_be_lost)
             .ok_or_else(|| DirsError::Offline(partition.clone()))
     }
 
@@ -249,6 +251,10 @@ impl LogDirs {
                 }
             };
         }
+        let unopened = self.unopened.lock().get(&partition).cloned();
+        if let Some(found) = unopened {
+            return self.open_again(&found, topic_id, config, now_ms);
+        }
         let dir = self.place(&partition, home)?;
         let options = LogOptions {
             disk: self.dirs[dir].disk.clone(),
@@ -270,6 +276,32 @@ impl LogDirs {
         Ok(log)
     }
 
+    /// Opens a partition that lies in a directory and could not be opened before: it is never made anew.
+    fn open_again(
+        &self,
+        found: &Found,
+        topic_id: TopicId,
+        config: LogConfig,
+        now_ms: i64,
+    ) -> Result<Arc<Mutex<Log>>, DirsError> {
+        let partition = found.partition.clone();
+        if !self.dirs[found.dir].works() {
+            return Err(DirsError::Offline(partition));
+        }
+        let mut log = self.open_found(found, config, now_ms)?;
+        match log.topic_id() {
+            Some(found) if found != topic_id => {
+                return Err(DirsError::OtherTopic { partition, found, wanted: topic_id });
+            }
+            Some(_) => {}
+            None => log.set_topic_id(topic_id)?,
+        }
+        let log = Arc::new(Mutex::new(log));
+        self.partitions.write().insert(partition.clone(), Entry { log: log.clone(), dir: found.dir });
+        self.unopened.lock().remove(&partition);
+        Ok(log)
+    }
+
     /// Takes a partition away: its directory is renamed now and removed by [`LogDirs::purge`] after its
     /// `file.delete.delay.ms`. False if there is none.
     pub fn delete(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
@@ -277,6 +309,8 @@ impl LogDirs {
         self.give_up_move(partition);
         let mut log = entry.log.lock();
         log.failed = Some("the partition was deleted".to_owned());
+        // A session or cache may hold on to the log, and with an open file to its room on the disk.
+        log.segments.iter().for_each(Segment::close_files);
         let due_ms = now_ms.saturating_add(log.config().file_delete_delay_ms);
         self.rename_away(log.dir(), log.topic_id(), due_ms)?;
         Ok(true)
@@ -374,6 +408,8 @@ impl LogDirs {
                 first_error.get_or_insert(error);
             }
         }
+        // What could not be opened has yet to be recovered.
+        unclean.extend(self.unopened.lock().values().filter(|found| !found.clean).map(|found| found.dir));
         for (index, dir) in self.dirs.iter().enumerate() {
             if dir.works() && !unclean.contains(&index) {
                 checkpoint::write_clean_shutdown(&*dir.disk, &dir.path)?;

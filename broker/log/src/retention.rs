@@ -63,12 +63,16 @@ impl Log {
             return Err(LogError::Offline(reason.clone()));
         }
         let candidates: Vec<_> = (0..self.segments.len()).map(|index| self.candidate(index)).collect();
-        let count = decide(&candidates, &self.config, self.log_start, high_watermark, now_ms);
+        let mut count = decide(&candidates, &self.config, self.log_start, high_watermark, now_ms);
         let mut report = RetentionReport::default();
         if count == self.segments.len() {
             // The newest goes too: the log stays, empty, where it ends.
-            self.write_snapshot()?;
-            self.push_empty_segment(now_ms)?;
+            match self.write_snapshot() {
+                Ok(()) => self.push_empty_segment(now_ms)?,
+                // On a full disk the others have to go first: the newest follows in the next round.
+                Err(error) if error.is_full() && count > 1 => count -= 1,
+                Err(error) => return Err(error.into()),
+            }
         }
         for candidate in &candidates[..count] {
             let renamed = self.segments[0].mark_deleted(&*self.disk, &self.dir)?;

@@ -1,10 +1,6 @@
 //! Opening a broker's log directories at its start, with all partitions in them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use headrace_records::Offset;
 use parking_lot::{Mutex, RwLock};
@@ -49,11 +45,12 @@ pub struct About {
 }
 
 /// A partition to open, with all that its directory's checkpoints say of it.
-struct Found {
-    dir: usize,
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) dir: usize,
     path: PathBuf,
-    partition: TopicPartition,
-    clean: bool,
+    pub(crate) partition: TopicPartition,
+    pub(crate) clean: bool,
     recovery_point: Offset,
     log_start: Offset,
 }
@@ -95,7 +92,7 @@ impl LogDirs {
         let mut this = Self {
             dirs,
             bell,
-            unopened: HashSet::new(),
+            unopened: Mutex::default(),
             partitions: RwLock::new(HashMap::new()),
             futures: Mutex::default(),
             preferred: Mutex::default(),
@@ -155,20 +152,7 @@ impl LogDirs {
         report: &mut OpenReport,
         now_ms: i64,
     ) {
-        let open = |found: &Found| {
-            let options = LogOptions {
-                disk: self.dirs[found.dir].disk.clone(),
-                dir: found.path.clone(),
-                partition: found.partition.clone(),
-                topic_id: None,
-                config: Arc::new(about(&found.partition).config),
-                tail_budget: self.tail_budget.clone(),
-                clean: found.clean,
-                recovery_point: found.recovery_point,
-                log_start_offset: found.log_start,
-            };
-            Log::open(options, now_ms)
-        };
+        let open = |found: &Found| self.open_found(found, about(&found.partition).config, now_ms);
         let results = in_parallel(&found, self.threads, &open);
         let mut partitions = self.partitions.write();
         for (found, result) in found.into_iter().zip(results) {
@@ -180,11 +164,29 @@ impl LogDirs {
                         .insert(found.partition, Entry { log: Arc::new(Mutex::new(log)), dir: found.dir });
                 }
                 Err(error) => {
-                    report.failed.push((found.path, error.to_string()));
-                    self.unopened.insert(found.partition);
+                    report.failed.push((found.path.clone(), error.to_string()));
+                    self.unopened.lock().insert(found.partition.clone(), found);
                 }
             }
         }
+    }
+}
+
+impl LogDirs {
+    /// Opens (and recovers) a partition that lies in a directory.
+    pub(crate) fn open_found(&self, found: &Found, config: LogConfig, now_ms: i64) -> Result<Log, LogError> {
+        let options = LogOptions {
+            disk: self.dirs[found.dir].disk.clone(),
+            dir: found.path.clone(),
+            partition: found.partition.clone(),
+            topic_id: None,
+            config: Arc::new(config),
+            tail_budget: self.tail_budget.clone(),
+            clean: found.clean,
+            recovery_point: found.recovery_point,
+            log_start_offset: found.log_start,
+        };
+        Log::open(options, now_ms)
     }
 }
 

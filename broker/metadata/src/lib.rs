@@ -17,6 +17,7 @@ mod options;
 mod proposer;
 mod quorum;
 mod reverts;
+mod room;
 pub mod sabotage;
 mod snapshot_file;
 mod state_machine;

@@ -19,8 +19,8 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
 
 use crate::blocking::Blocking;
-use crate::snapshot_file;
 use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::{room, snapshot_file};
 
 /// Where the newest applied image is to be had.
 pub(crate) struct Published {
@@ -58,13 +58,23 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Runs `work`, which may block, on the disk and the directory.
+    /// Runs `work`, which may block, on the disk and the directory; again while the disk is full, for that is no reason for a node to
+    /// stop.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&dyn Disk, &Path) -> io::Result<T> + Send + 'static,
+        work: impl Fn(&dyn Disk, &Path) -> io::Result<T> + Send + Sync + 'static,
     ) -> io::Result<T> {
-        let (disk, dir) = (Arc::clone(&self.disk), self.dir.clone());
-        self.blocking.run(move || work(&*disk, &dir)).await.map_err(io::Error::other)?
+        let work = Arc::new(work);
+        loop {
+            let (disk, dir, again) = (Arc::clone(&self.disk), self.dir.clone(), Arc::clone(&work));
+            match self.blocking.run(move || again(&*disk, &dir)).await.map_err(io::Error::other)? {
+                Err(error) if room::is_full(&error) => {
+                    tracing::warn!(%error, "the metadata snapshot waits for room on the disk");
+                    tokio::time::sleep(room::RETRY).await;
+                }
+                done => return done,
+            }
+        }
     }
 }
 
@@ -178,7 +188,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let build = move |disk: &dyn Disk, dir: &Path| {
             let data = encode_all(&image.to_records()).map_err(io::Error::other)?;
             snapshot_file::write(disk, dir, &meta, &data)?;
-            Ok(Snapshot { meta, snapshot: data })
+            Ok(Snapshot { meta: meta.clone(), snapshot: data })
         };
         self.place.run(build).await
     }

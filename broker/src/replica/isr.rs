@@ -56,8 +56,11 @@ pub(crate) async fn run(broker: Arc<Broker>) {
         let queue = &broker.replicas.isr_queue;
         tokio::select! {
             () = queue.added.notified() => {}
-            _ = look.tick(), if broker.image().brokers().count() > 1 => {
-                for partition in broker.replicas.partitions() {
+            // Looked at in each round: a condition of the branch would be that of the moment when the waiting began, which was before
+            // the first broker had heard of the others.
+            _ = look.tick() => {
+                let alone = broker.image().brokers().count() <= 1;
+                for partition in broker.replicas.partitions().into_iter().filter(|_| !alone) {
                     partition.propose_leaving(&broker, lag_ms_max);
                 }
             }

@@ -210,7 +210,8 @@ impl ReplicaManager {
         self.partitions().iter().for_each(|partition| partition.wake_all());
     }
 
-    /// Makes the replicas what `image` says; gives those that it concerns. May create and delete directories.
+    /// Makes the replicas what `image` says, and tries again to open those that could not be; gives those that it concerns. May create and
+    /// delete directories.
     pub(crate) fn apply(
         &self,
         before: &Image,
@@ -231,7 +232,14 @@ impl ReplicaManager {
             deleted.push(topic.name.clone());
         }
         let mut roles = Vec::new();
-        for topic in &changes.changed {
+        let is_offline =
+            |topic: &TopicReplicas| topic.partitions.iter().any(|slot| matches!(slot, Slot::Offline));
+        let offline = table.by_id.values().filter(|topic| is_offline(topic)).map(|topic| topic.id);
+        let again: Vec<&Arc<image::Topic>> = offline
+            .filter(|id| changes.changed.iter().all(|changed| changed.id != *id))
+            .filter_map(|id| image.topic_by_id(id))
+            .collect();
+        for topic in changes.changed.iter().copied().chain(again) {
             let replicas = Arc::new(self.update_topic(image, topic, table.by_id.get(&topic.id), &mut roles));
             table.by_name.insert(replicas.name.clone(), Arc::clone(&replicas));
             table.by_id.insert(replicas.id, replicas);
@@ -265,7 +273,8 @@ impl ReplicaManager {
             let known = known.and_then(|replicas| replicas.partitions.get(partitions.len())).cloned();
             let is_here = meta.replicas.contains(&self.node_id);
             let slot = match known.unwrap_or(Slot::Absent) {
-                Slot::Absent if is_here => self.create(image, topic, meta),
+                Slot::Absent if is_here => self.create(image, topic, meta, false),
+                Slot::Offline if is_here => self.create(image, topic, meta, true),
                 slot if is_here => slot,
                 Slot::Here(replica) => {
                     // It was moved to other brokers.
@@ -286,32 +295,39 @@ impl ReplicaManager {
         TopicReplicas { name: topic.name.detached(), id: topic.id, partitions }
     }
 
-    fn create(&self, image: &Image, topic: &image::Topic, meta: &Arc<image::Partition>) -> Slot {
+    /// Makes or opens a replica; `again` if that was tried before.
+    fn create(&self, image: &Image, topic: &image::Topic, meta: &Arc<image::Partition>, again: bool) -> Slot {
         let id = TopicPartition::new(topic.name.as_str(), meta.index);
         let settings = self.settings(image, &topic.name);
         let config = LogConfig::clone(&settings.log);
         let home = Home {
             directory_id: meta.directory_of(self.node_id).map(|id| TopicId(id.0)),
             // Nothing can be here of a partition that has just been made, or is being moved here.
-            is_new: meta.partition_epoch == 0 || meta.adding.contains(&self.node_id),
+            is_new: !again && (meta.partition_epoch == 0 || meta.adding.contains(&self.node_id)),
         };
-        match self.dirs.create(id.clone(), TopicId(topic.id.0), home, config, self.clock.now_ms()) {
-            Ok(log) => Slot::Here(Arc::new(Partition::new(PartitionParts {
-                topic: topic.name.clone(),
-                topic_id: topic.id,
-                isr_queue: Arc::clone(&self.isr_queue),
-                node_id: self.node_id,
-                clock: Arc::clone(&self.clock),
-                log,
-                settings,
-                meta: Arc::clone(meta),
-                checkpointed_high_watermark: self.recovered.lock().remove(&id).unwrap_or(0),
-            }))),
+        let log = match self.dirs.create(id.clone(), TopicId(topic.id.0), home, config, self.clock.now_ms()) {
+            Ok(log) => log,
             Err(error) => {
-                tracing::error!(partition = %id, %error, "the partition is offline on this broker");
-                Slot::Offline
+                if !again {
+                    tracing::error!(partition = %id, %error, "the partition is offline on this broker; it is tried again");
+                }
+                return Slot::Offline;
             }
+        };
+        if again {
+            tracing::info!(partition = %id, "the partition is online again on this broker");
         }
+        Slot::Here(Arc::new(Partition::new(PartitionParts {
+            topic: topic.name.clone(),
+            topic_id: topic.id,
+            isr_queue: Arc::clone(&self.isr_queue),
+            node_id: self.node_id,
+            clock: Arc::clone(&self.clock),
+            log,
+            settings,
+            meta: Arc::clone(meta),
+            checkpointed_high_watermark: self.recovered.lock().remove(&id).unwrap_or(0),
+        })))
     }
 
     /// Tells the controller in which directory a replica is, if that is not what the metadata says: it must know whom a failed directory

@@ -20,7 +20,10 @@ pub(super) use request::check_config_key;
 
 /// The routes of this resource.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(restart))
 }
 
 /// List clusters
@@ -205,6 +208,45 @@ async fn delete(
     let operation = begin(&mut transaction, &caller, &stored, Kind::ClusterDelete).await?;
     transaction.commit().await.map_err(store::Error::from)?;
     Ok(accepted(&operation))
+}
+
+/// Restart a cluster's brokers, one at a time
+///
+/// Each only while every partition keeps `min.insync.replicas` without it, and the next when its replicas are in sync again;
+/// the leader of the metadata quorum is last. Whoever asks again before the end has all of them restarted once more.
+#[utoipa::path(
+    post, path = "/v1/clusters/{cluster}/restart", operation_id = "restartCluster", tag = "clusters",
+    params(ClusterPath, IfMatchParams),
+    responses(
+        (status = 202, description = "Accepted: the operation that restarts them", body = Operation,
+            headers(("Location" = String, description = "The operation's path"))),
+    ),
+    security(("api_key" = ["operator"]))
+)]
+async fn restart(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(cluster): InPath<String>,
+    if_match: IfMatch,
+    idempotency: Idempotency,
+) -> Result<Response, Problem> {
+    let mut work = match idempotency.begin(app.store(), &caller, [0; 32]).await? {
+        Begun::Fresh(work) => work,
+        Begun::Replayed(response) => return Ok(response),
+    };
+    let db = work.db();
+    let mut stored = lock(db, &caller, &cluster).await?;
+    if_match.check(stored.generation)?;
+    if stored.deletion_requested_at.is_some() {
+        return Err(being_deleted(&stored));
+    }
+    stored.spec.restarts = stored.spec.restarts.wrapping_add(1);
+    stored.generation += 1;
+    stored.updated_at = clock::now();
+    store::clusters::write_request(db, &stored).await?;
+    let operation = begin(db, &caller, &stored, Kind::ClusterRestart).await?;
+    work.finish(StatusCode::ACCEPTED, Some(&path(&operation)), &operation, &operation, stored.updated_at)
+        .await
 }
 
 fn read_validate_only(query: QueryFields) -> Result<bool, Problem> {

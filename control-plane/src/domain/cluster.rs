@@ -35,6 +35,10 @@ pub(crate) struct Spec {
     /// In-sync replicas that a write with `acks=all` needs; by the number of replicas when absent.
     #[serde(default)]
     pub min_insync_replicas: Option<u32>,
+    /// How often a rolling restart was asked for. It is a part of each broker's configuration, so that a broker that was started
+    /// before the newest request is one that runs with an older configuration.
+    #[serde(default)]
+    pub restarts: u32,
     /// While on, the cluster cannot be deleted.
     pub deletion_protection: bool,
     /// Broker configuration by Kafka's property names.
@@ -92,6 +96,9 @@ pub(crate) struct Status {
     pub bootstrap_servers: Option<String>,
     /// How many brokers answer Kafka requests.
     pub brokers_ready: u32,
+    /// The brokers that are to be there and that the cluster does not count as serving; null while no broker says.
+    #[serde(default)]
+    pub brokers_missing: Option<Vec<i32>>,
     /// The broker that leads the metadata quorum; null while no broker says.
     #[serde(default)]
     pub controller_id: Option<i32>,
@@ -111,6 +118,7 @@ impl Status {
             state: State::Pending,
             bootstrap_servers: None,
             brokers_ready: 0,
+            brokers_missing: None,
             controller_id: None,
             partitions: None,
             observed_generation: 0,

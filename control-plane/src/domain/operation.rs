@@ -21,6 +21,9 @@ pub(crate) enum Kind {
     /// Adds brokers to a cluster, and brings whatever else was changed with that into effect.
     #[serde(rename = "cluster.scale_out")]
     ClusterScaleOut,
+    /// Restarts all brokers, one at a time.
+    #[serde(rename = "cluster.restart")]
+    ClusterRestart,
     /// Removes a cluster with its data.
     #[serde(rename = "cluster.delete")]
     ClusterDelete,
@@ -33,15 +36,21 @@ impl Kind {
             Self::ClusterCreate => "cluster.create",
             Self::ClusterUpdate => "cluster.update",
             Self::ClusterScaleOut => "cluster.scale_out",
+            Self::ClusterRestart => "cluster.restart",
             Self::ClusterDelete => "cluster.delete",
         }
     }
 
     /// The kind of that word.
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::ClusterCreate, Self::ClusterUpdate, Self::ClusterScaleOut, Self::ClusterDelete]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        let all = [
+            Self::ClusterCreate,
+            Self::ClusterUpdate,
+            Self::ClusterScaleOut,
+            Self::ClusterRestart,
+            Self::ClusterDelete,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

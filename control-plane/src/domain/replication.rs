@@ -57,6 +57,7 @@ mod tests {
             engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
             replication_factor: None,
             min_insync_replicas: None,
+            restarts: 0,
             deletion_protection: false,
             config: [].into(),
             labels: [].into(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::health::Partitions;
+
 /// A topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Topic {
@@ -22,6 +24,8 @@ pub(crate) struct Topic {
     pub config: BTreeMap<String, String>,
     /// Each partition.
     pub partition_details: Vec<Partition>,
+    /// How many of its partitions are not as they should be.
+    pub health: Partitions,
 }
 
 /// A partition.

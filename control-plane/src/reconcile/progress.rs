@@ -35,6 +35,11 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
             ("add_voters", "Make new brokers voters of the metadata quorum"),
             ("restart_brokers", "Restart the old brokers where their configuration changed, one at a time"),
         ],
+        Kind::ClusterRestart => &[
+            ("write_configuration", "Write the configuration"),
+            ("start_agents", "Start the agents"),
+            ("restart_brokers", "Restart the brokers, one at a time"),
+        ],
         Kind::ClusterDelete => &[
             ("stop_agents", "Stop the agents"),
             ("stop_brokers", "Stop the brokers"),
@@ -57,7 +62,7 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
 /// of these.
 fn step_of(operation: &Operation, action: Action) -> &'static str {
     let restarts = match operation.kind {
-        Kind::ClusterUpdate => true,
+        Kind::ClusterUpdate | Kind::ClusterRestart => true,
         Kind::ClusterScaleOut => {
             operation.steps.iter().any(|step| step.name == RESTART && step.state != StepState::Pending)
         }
@@ -194,6 +199,8 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
     let view = findings.observed.view.as_ref();
     status.controller_id = view.and_then(|view| view.controller);
     status.partitions = view.map(|view| view.partitions);
+    let last = i32::try_from(wanted).unwrap_or(i32::MAX);
+    status.brokers_missing = view.map(|view| (1..=last).filter(|id| !view.live.contains(id)).collect());
     if findings.converged {
         status.observed_generation = cluster.generation;
     }
@@ -201,7 +208,7 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
     let refuses = status.partitions.is_some_and(|partitions| partitions.refuse_clients());
     let never_ran = status.observed_generation == 0;
     let has = |kind| findings.unfinished.contains(&kind);
-    let changes = has(Kind::ClusterUpdate) || has(Kind::ClusterScaleOut);
+    let changes = has(Kind::ClusterUpdate) || has(Kind::ClusterScaleOut) || has(Kind::ClusterRestart);
     status.state = if cluster.deletion_requested_at.is_some() {
         ClusterState::Deleting
     } else if !findings.converged && (has(Kind::ClusterCreate) || (never_ran && changes)) {

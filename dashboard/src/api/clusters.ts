@@ -82,6 +82,19 @@ export function useUpdateCluster(cluster: Cluster) {
   });
 }
 
+export function useRestartCluster(cluster: Cluster) {
+  const refresh = useRefreshClusters();
+  return useMutation({
+    mutationFn: () =>
+      unwrap(
+        api.POST("/v1/clusters/{cluster}/restart", {
+          params: { path: { cluster: cluster.id }, header: { "If-Match": ifMatch(cluster.generation) } },
+        }),
+      ),
+    onSettled: refresh,
+  });
+}
+
 export function useDeleteCluster(cluster: Cluster) {
   const refresh = useRefreshClusters();
   return useMutation({

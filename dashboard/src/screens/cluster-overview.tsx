@@ -51,6 +51,9 @@ function Summary({ cluster }: { cluster: Cluster }) {
           <span className="num">
             {cluster.status.brokers_ready} / {cluster.brokers}
           </span>
+          {(cluster.status.brokers_missing ?? []).length > 0 && (
+            <span className="text-warn"> (missing: {cluster.status.brokers_missing?.join(", ")})</span>
+          )}
         </Fact>
         <Fact name="Controller">
           <span className="num">{cluster.status.controller_id ?? "–"}</span>

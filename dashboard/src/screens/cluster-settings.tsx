@@ -1,6 +1,6 @@
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { useDeleteCluster, useUpdateCluster } from "../api/clusters";
+import { useDeleteCluster, useRestartCluster, useUpdateCluster } from "../api/clusters";
 import { useCluster } from "../api/use-cluster";
 import type { Cluster } from "../api/types";
 import { plural } from "../lib/format";
@@ -18,6 +18,7 @@ export function ClusterSettings() {
   return (
     <div className="max-w-2xl space-y-5">
       <Protection cluster={cluster} />
+      <Restart cluster={cluster} />
       <Removal cluster={cluster} />
     </div>
   );
@@ -37,6 +38,34 @@ function Protection({ cluster }: { cluster: Cluster }) {
         />
         {update.isError && <ProblemNotice error={update.error} doing="Changing the protection" />}
       </div>
+    </Panel>
+  );
+}
+
+function Restart({ cluster }: { cluster: Cluster }) {
+  const navigate = useNavigate();
+  const restart = useRestartCluster(cluster);
+  const busy = restart.isPending || cluster.status.state === "deleting";
+  return (
+    <Panel title="Restart">
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p className="max-w-md text-ink-2">
+          {cluster.brokers === 1
+            ? "Restarts its broker. Clients wait until it is back."
+            : "Restarts the brokers one at a time, each only while every partition keeps enough replicas without it. Clients go on."}
+        </p>
+        <Button
+          disabled={busy}
+          onClick={() =>
+            restart.mutate(undefined, {
+              onSuccess: (operation) => navigate({ to: "/operations/$operation", params: { operation: operation.id } }),
+            })
+          }
+        >
+          Restart brokers
+        </Button>
+      </div>
+      {restart.isError && <ProblemNotice error={restart.error} doing="Restarting" />}
     </Panel>
   );
 }

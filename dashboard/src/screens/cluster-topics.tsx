@@ -26,19 +26,11 @@ function TopicLink({ name }: { name: string }) {
   );
 }
 
-function outOfSync(topic: Topic): number {
-  return topic.partition_details.filter((partition) => partition.isr.length < partition.replicas.length).length;
-}
-
-function leaderless(topic: Topic): number {
-  return topic.partition_details.filter((partition) => partition.leader < 0).length;
-}
-
 function ReplicaHealth({ topic }: { topic: Topic }) {
-  const offline = leaderless(topic);
-  const behind = outOfSync(topic);
+  const { offline, under_min_isr: tooFew, under_replicated: behind } = topic.health;
   if (topic.partition_details.length === 0) return <span className="text-ink-3">–</span>;
   if (offline > 0) return <span className="text-bad">{plural(offline, "partition")} without a leader</span>;
+  if (tooFew) return <span className="text-bad">{plural(tooFew, "partition")} below min.insync.replicas</span>;
   if (behind > 0) return <span className="text-warn">{plural(behind, "partition")} under-replicated</span>;
   return <span className="text-ink-2">all in sync</span>;
 }
@@ -63,7 +55,7 @@ const COLUMNS = column.columns([
     meta: { numeric: true },
     cell: ({ getValue }) => <span className="num">{getValue()}</span>,
   }),
-  column.accessor(outOfSync, {
+  column.accessor((topic) => topic.health.under_replicated, {
     id: "health",
     header: "Replication",
     meta: { hideBelow: "sm" },

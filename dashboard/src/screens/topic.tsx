@@ -5,6 +5,7 @@ import { ApiProblem } from "../api/problem";
 import { topicQuery, useDeleteTopic } from "../api/topics";
 import type { Topic } from "../api/types";
 import { plural } from "../lib/format";
+import { partitionTrouble } from "../lib/replication";
 import { useTitle } from "../lib/title";
 import { Button } from "../ui/button";
 import { ConfirmDialog } from "../ui/confirm-dialog";
@@ -103,6 +104,11 @@ function Detail({ cluster, topic }: { cluster: string; topic: Topic }) {
             </Fact>
             <Fact name="Replicas">
               <span className="num">{topic.replication_factor}</span>
+            </Fact>
+            <Fact name="Health">
+              <span className={partitionTrouble(topic.health).length > 0 ? "text-warn" : undefined}>
+                {partitionTrouble(topic.health).join("; ") || "all in sync"}
+              </span>
             </Fact>
             <Fact name="Kind">{topic.internal ? "internal, kept by the brokers" : "ordinary"}</Fact>
             <Fact name="ID" wide>

@@ -76,6 +76,8 @@ export function OperationProgress({ operation }: { operation: Operation }) {
 const KINDS: Record<string, string> = {
   "cluster.create": "Create cluster",
   "cluster.update": "Update cluster",
+  "cluster.scale_out": "Add brokers",
+  "cluster.restart": "Restart brokers",
   "cluster.delete": "Delete cluster",
 };
 

@@ -3,11 +3,13 @@
 //!
 //! fsync blocks for milliseconds; here it blocks nobody but this thread. After a failed write or sync nothing more
 //! is written: what the disk holds is unknown then (fsync reports an error once and forgets it), so the node stops
-//! and reads the journal again when it is restarted.
+//! and reads the journal again when it is restarted. A disk that is full is another matter: what the write left is cut
+//! off, and it is tried again until there is room (`room`).
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headrace_disk::{Disk, File};
 use openraft::entry::RaftEntry as _;
@@ -18,6 +20,7 @@ use super::frame::{self, HEADER_BYTES};
 use super::recover::{Recovered, SegmentInfo, io_error, segment_path};
 use super::{FORMAT_VERSION, HardState, Op, SEGMENT_BYTES, WalError};
 use crate::blocking::Blocking;
+use crate::room;
 use crate::sabotage::{self, Sabotage};
 use crate::types::{Entry, TypeConfig};
 
@@ -44,6 +47,8 @@ pub(crate) enum Job {
 #[derive(Clone)]
 pub(crate) struct WalWriter {
     jobs: mpsc::Sender<Job>,
+    /// Nothing waits for room any more.
+    closing: Arc<AtomicBool>,
 }
 
 fn closed() -> io::Error {
@@ -68,6 +73,7 @@ impl WalWriter {
                 file,
                 len,
                 synced_len: len,
+                reserved_len: 0,
             }),
             buffer: Vec::new(),
         };
@@ -77,17 +83,23 @@ impl WalWriter {
             files.active = Some(active);
         }
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let closing = Arc::default();
         match blocking {
             Blocking::Threads => {
                 let dir = files.dir.clone();
                 std::thread::Builder::new()
                     .name("metadata-journal".into())
-                    .spawn(move || run(files, queue))
+                    .spawn({
+                        let closing = Arc::clone(&closing);
+                        move || run(files, queue, &closing)
+                    })
                     .map_err(io_error("start the journal's thread for", &dir))?;
             }
-            Blocking::Inline(_) => drop(tokio::spawn(run_inline(files, queue, blocking.clone()))),
+            Blocking::Inline(_) => {
+                tokio::spawn(run_inline(files, queue, blocking.clone(), Arc::clone(&closing)));
+            }
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs, closing })
     }
 
     pub(crate) async fn append(&self, entries: Vec<Entry>, done: IOFlushed<TypeConfig>) -> io::Result<()> {
@@ -107,6 +119,7 @@ impl WalWriter {
 
     /// Waits until everything is on disk and the thread has let go of its files.
     pub(crate) async fn close(&self) {
+        self.closing.store(true, Ordering::Release);
         let (done, answer) = oneshot::channel();
         if self.jobs.send(Job::Close { done }).await.is_ok() {
             // The sender is gone only when the thread is: closed either way.
@@ -120,6 +133,8 @@ struct Active {
     file: Arc<dyn File>,
     len: u64,
     synced_len: u64,
+    /// As far as that the file's room is taken.
+    reserved_len: u64,
 }
 
 struct Files {
@@ -210,12 +225,17 @@ impl Outcome {
     }
 }
 
-fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
+fn run(mut files: Files, mut queue: mpsc::Receiver<Job>, closing: &AtomicBool) {
     let mut outcome = Outcome::default();
     while let Some(first) = queue.blocking_recv() {
         let batch = Batch::gather(first, &mut queue);
         if outcome.0.is_none() {
-            let written = files.append(&batch.ops).and_then(|()| files.sync_if(batch.wants_sync()));
+            let mut appended = files.append(&batch.ops);
+            while files.waits_for_room(&appended, closing) {
+                std::thread::sleep(room::RETRY);
+                appended = files.write_buffer();
+            }
+            let written = appended.and_then(|()| files.sync_if(batch.wants_sync()));
             outcome.take(&files, written);
         }
         outcome.tell(batch.waiters);
@@ -229,12 +249,21 @@ fn run(mut files: Files, mut queue: mpsc::Receiver<Job>) {
 }
 
 /// [`run`] as a task: the time that a write and a sync take passes between them.
-async fn run_inline(mut files: Files, mut queue: mpsc::Receiver<Job>, blocking: Blocking) {
+async fn run_inline(
+    mut files: Files,
+    mut queue: mpsc::Receiver<Job>,
+    blocking: Blocking,
+    closing: Arc<AtomicBool>,
+) {
     let mut outcome = Outcome::default();
     while let Some(first) = queue.recv().await {
         let batch = Batch::gather(first, &mut queue);
         if outcome.0.is_none() {
-            let appended = files.append(&batch.ops);
+            let mut appended = files.append(&batch.ops);
+            while files.waits_for_room(&appended, &closing) {
+                tokio::time::sleep(room::RETRY).await;
+                appended = files.write_buffer();
+            }
             outcome.take(&files, appended);
         }
         if outcome.0.is_none() && batch.wants_sync() && !batch.is_sabotaged() {
@@ -290,11 +319,36 @@ impl Files {
                 Op::Head { .. } | Op::Truncate { .. } => {}
             }
         }
+        self.write_buffer()
+    }
+
+    /// Writes what was encoded behind the end of the file.
+    fn write_buffer(&mut self) -> io::Result<()> {
+        let active = self.active.as_mut().ok_or_else(closed)?;
         active.file.write_all_at(&[IoSlice::new(&self.buffer)], active.len)?;
         active.len += self.buffer.len() as u64;
+        if active.reserved_len < active.len + room::RESERVE_BYTES / 2
+            && active.file.reserve(active.len, room::RESERVE_BYTES)
+        {
+            active.reserved_len = active.len + room::RESERVE_BYTES;
+        }
         // One huge command must not keep its memory for good.
+        self.buffer.clear();
         self.buffer.shrink_to(BATCH_BODY_BYTES + HEADER_BYTES);
         Ok(())
+    }
+
+    /// Whether a write failed for want of room, and is to be tried again: what it left is cut off.
+    fn waits_for_room(&mut self, written: &io::Result<()>, closing: &AtomicBool) -> bool {
+        let (Err(error), Some(active)) = (written, &mut self.active) else { return false };
+        if !room::is_full(error) || closing.load(Ordering::Acquire) {
+            return false;
+        }
+        if active.reserved_len > 0 {
+            tracing::error!(path = %active.info.path.display(), "the disk is full: the metadata journal waits for room");
+        }
+        active.reserved_len = 0;
+        active.file.set_len(active.len).is_ok()
     }
 
     fn create_segment(&self, number: u64) -> Result<Active, WalError> {
@@ -311,14 +365,27 @@ impl Files {
         file.sync_data().map_err(io_error("sync", &path))?;
         self.disk.sync_dir(&self.dir).map_err(io_error("sync", &self.dir))?;
         let len = bytes.len() as u64;
-        Ok(Active { info: SegmentInfo { number, path, max_index: None }, file, len, synced_len: len })
+        let info = SegmentInfo { number, path, max_index: None };
+        Ok(Active { info, file, len, synced_len: len, reserved_len: 0 })
     }
 
     /// Begins a new segment; the old one is all on disk.
     fn roll(&mut self) -> io::Result<()> {
         let number = self.active.as_ref().map_or(0, |active| active.info.number + 1);
-        let new = self.create_segment(number).map_err(io::Error::other)?;
+        let new = match self.create_segment(number) {
+            Ok(new) => new,
+            Err(WalError::Io { source, .. }) if room::is_full(&source) => {
+                // The old one serves until there is room. What was made of the new one would count as damage.
+                return match self.disk.remove_file(&segment_path(&self.dir, number)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                };
+            }
+            Err(error) => return Err(io::Error::other(error)),
+        };
         if let Some(old) = self.active.replace(new) {
+            // Gives back what it held in reserve; where that fails it is a mebibyte less.
+            let _ = old.file.set_len(old.len);
             self.closed.push(old.info);
         }
         Ok(())

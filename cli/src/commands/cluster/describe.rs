@@ -38,11 +38,18 @@ impl Describe {
 /// The cluster, its partitions, and a line for each broker.
 fn described(all: &Value) -> Table {
     let mut table = super::details(&all["cluster"]);
+    table.row(["brokers missing".into(), missing(&all["cluster"]["status"]["brokers_missing"])]);
     table.row(["partitions".into(), partitions(&all["cluster"]["status"]["partitions"])]);
     for broker in all["brokers"].as_array().into_iter().flatten() {
         table.row([format!("broker {}", text(broker, "/id")), one(broker)]);
     }
     table
+}
+
+fn missing(ids: &Value) -> String {
+    let Some(ids) = ids.as_array() else { return "-".into() };
+    let ids: Vec<String> = ids.iter().map(Value::to_string).collect();
+    if ids.is_empty() { "none".into() } else { ids.join(", ") }
 }
 
 fn partitions(health: &Value) -> String {
@@ -84,5 +91,6 @@ mod tests {
         let health = json!({"total": 9, "under_replicated": 2, "under_min_isr": null, "offline": 0});
         assert_eq!(partitions(&health), "9  under-replicated 2  under min ISR -  offline 0");
         assert_eq!(partitions(&Value::Null), "-");
+        assert_eq!([json!([]), json!([2, 3]), json!(null)].map(|ids| missing(&ids)), ["none", "2, 3", "-"]);
     }
 }

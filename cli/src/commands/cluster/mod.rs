@@ -5,6 +5,7 @@ mod delete;
 mod describe;
 mod get;
 mod list;
+mod restart;
 mod scale;
 mod update;
 mod wait;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Wait(wait::Wait),
     Update(update::Update),
     Scale(scale::Scale),
+    Restart(restart::Restart),
     Delete(delete::Delete),
 }
 
@@ -40,6 +42,7 @@ impl Command {
             Self::Wait(command) => command.run(),
             Self::Update(command) => command.run(),
             Self::Scale(command) => command.run(),
+            Self::Restart(command) => command.run(),
             Self::Delete(command) => command.run(),
         }
     }

@@ -34,12 +34,12 @@ impl List {
                 topics.retain(|topic| topic["internal"] != true);
             }
             show(self.remote.output, &all, |all| {
-                let mut table = Table::new(&["NAME", "PARTITIONS", "REPLICATION", "ID"])
+                let mut table = Table::new(&["NAME", "PARTITIONS", "REPLICATION", "HEALTH", "ID"])
                     .when_empty("no topics yet: `headrace topic create NAME` makes one");
                 for topic in items(all) {
-                    table.row(
-                        ["/name", "/partitions", "/replication_factor", "/id"].map(|part| text(topic, part)),
-                    );
+                    let [name, partitions, replicas, id] =
+                        ["/name", "/partitions", "/replication_factor", "/id"].map(|part| text(topic, part));
+                    table.row([name, partitions, replicas, super::health(topic), id]);
                 }
                 table
             })

@@ -31,6 +31,23 @@ impl Command {
     }
 }
 
+/// How its partitions are, in words.
+fn health(topic: &Value) -> String {
+    let told = [
+        ("offline", "/health/offline"),
+        ("under min ISR", "/health/under_min_isr"),
+        ("under-replicated", "/health/under_replicated"),
+    ];
+    let troubles: Vec<String> = told
+        .iter()
+        .filter_map(|(word, pointer)| {
+            let count = topic.pointer(pointer)?.as_u64().filter(|count| *count > 0)?;
+            Some(format!("{word} {count}"))
+        })
+        .collect();
+    if troubles.is_empty() { "all in sync".into() } else { troubles.join("  ") }
+}
+
 /// One topic in full: a line of its own for each partition.
 fn details(topic: &Value) -> Table {
     let mut table = Table::new(&[]);
@@ -43,6 +60,7 @@ fn details(topic: &Value) -> Table {
         table.row([label.to_owned(), text(topic, pointer)]);
     }
     table.row(["config".into(), pairs(&topic["config"])]);
+    table.row(["health".into(), health(topic)]);
     for partition in topic["partition_details"].as_array().into_iter().flatten() {
         let told = format!(
             "leader {}  epoch {}  replicas {}  in sync {}",

@@ -56,6 +56,7 @@ pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Proble
         engine,
         replication_factor,
         min_insync_replicas,
+        restarts: 0,
         deletion_protection,
         config,
         labels,

@@ -72,6 +72,7 @@ mod tests {
             engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
             replication_factor,
             min_insync_replicas,
+            restarts: 0,
             deletion_protection: false,
             config: [].into(),
             labels: [].into(),

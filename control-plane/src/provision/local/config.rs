@@ -88,9 +88,13 @@ pub(super) fn broker(
     properties.insert("inter.broker.listener.name", INTERNAL_LISTENER.to_owned());
     properties.insert("log.dirs", dir.join(DATA_DIR).display().to_string());
     properties.insert("headrace.admin.listener", addresses.admin());
-    let header = "# Written by the control plane, which writes it again: change the cluster instead.\n";
-    let pairs = properties.iter().map(|(key, value)| (*key, value.as_str()));
-    header.to_owned() + &write_properties(pairs)
+    let mut text =
+        "# Written by the control plane, which writes it again: change the cluster instead.\n".to_owned();
+    if cluster.spec.restarts > 0 {
+        // Who was started with another number has yet to be restarted.
+        let _ = writeln!(text, "# restart {}", cluster.spec.restarts);
+    }
+    text + &write_properties(properties.iter().map(|(key, value)| (*key, value.as_str())))
 }
 
 /// As Java writes them.

@@ -202,6 +202,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clusters/{cluster}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart a cluster's brokers, one at a time
+         * @description Each only while every partition keeps `min.insync.replicas` without it, and the next when its replicas are in sync again;
+         *     the leader of the metadata quorum is last. Whoever asks again before the end has all of them restarted once more.
+         */
+        post: operations["restartCluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clusters/{cluster}/topics": {
         parameters: {
             query?: never;
@@ -630,6 +651,8 @@ export interface components {
              * @example 127.0.0.1:19092
              */
             bootstrap_servers?: string | null;
+            /** @description The brokers that are to be there and that the cluster does not count as serving; null while no broker says. */
+            brokers_missing?: number[] | null;
             /**
              * Format: int32
              * @description How many brokers answer Kafka requests.
@@ -923,7 +946,7 @@ export interface components {
          * @description What an operation does.
          * @enum {string}
          */
-        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.delete";
+        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.restart" | "cluster.delete";
         /**
          * @description How far an operation, or one of its steps, is.
          * @enum {string}
@@ -1271,6 +1294,8 @@ export interface components {
                 config: {
                     [key: string]: string;
                 };
+                /** @description How many of its partitions are not as they should be. */
+                health: components["schemas"]["PartitionHealth"];
                 /** @description Kafka's topic id. */
                 id: string;
                 /** @description Whether the cluster keeps it for itself. */
@@ -1557,6 +1582,8 @@ export interface components {
             config: {
                 [key: string]: string;
             };
+            /** @description How many of its partitions are not as they should be. */
+            health: components["schemas"]["PartitionHealth"];
             /** @description Kafka's topic id. */
             id: string;
             /** @description Whether the cluster keeps it for itself. */
@@ -2179,6 +2206,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricSeries"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restartCluster: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Refuse with 412 unless the cluster's ETag is this. */
+                "If-Match"?: string | null;
+                /** @description A key of your own making: a repeated request with the same key and body answers what the first one answered. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The cluster's id or name. */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted: the operation that restarts them */
+            202: {
+                headers: {
+                    /** @description The operation's path */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
             /** @description A problem */
