@@ -7,7 +7,8 @@ use std::{io::IoSlice, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use headrace_records::{
-    Batch, ControlRecord, Error as RecordsError, LeaderEpoch, NO_TIMESTAMP_MS, Offset, TimestampMs, batches,
+    Batch, BatchRef, ControlRecord, Error as RecordsError, LeaderEpoch, NO_TIMESTAMP_MS, Offset, TimestampMs,
+    batches,
 };
 
 use crate::{
@@ -115,6 +116,7 @@ impl Log {
         now_ms: i64,
     ) -> Vec<Result<AppendInfo, AppendError>> {
         if let Err(error) = self.ready_to_append(leader_epoch) {
+            sets.iter().for_each(|set| self.note_refused(&set.batches[0].batch.as_batch_ref()));
             return sets.iter().map(|_| Err(error.clone())).collect();
         }
         let mut results = Vec::with_capacity(sets.len());
@@ -131,7 +133,19 @@ impl Log {
             results.push(result);
         }
         self.commit_group(stage, &mut results);
+        for (set, result) in sets.iter().zip(&results) {
+            if result.is_err() {
+                self.note_refused(&set.batches[0].batch.as_batch_ref());
+            }
+        }
         results
+    }
+
+    /// A client's batch was refused, and will come again: see [`crate::producer_state::ProducerState::note_refused`].
+    pub fn note_refused(&mut self, batch: &BatchRef<'_>) {
+        if batch.has_producer_id() {
+            self.producers.note_refused(batch.producer_id(), batch.producer_epoch(), batch.base_sequence());
+        }
     }
 
     fn ready_to_append(&mut self, leader_epoch: LeaderEpoch) -> Result<(), AppendError> {

@@ -17,6 +17,8 @@ pub(crate) const BATCHES_REMEMBERED: usize = 5;
 /// How many producers a partition remembers. Kafka has no bound but time; above this one, those that have been
 /// silent longest and have no open transaction are forgotten early.
 pub(crate) const PRODUCERS_MAX: usize = 100_000;
+/// Unknown producers of whose refused batches is known.
+const REFUSED_MAX: usize = 1_000;
 
 /// One remembered batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +121,36 @@ pub(crate) struct ProducerState {
     ongoing: BTreeSet<(Offset, ProducerId)>,
     /// First to last offset of transactions whose marker is not below the high watermark yet.
     unreplicated: BTreeMap<Offset, Offset>,
+    /// What unknown producers were refused first: the epoch, and the sequence.
+    refused: BTreeMap<ProducerId, (i16, i32)>,
 }
 
 impl ProducerState {
+    /// A batch was refused for a reason of ours, such as too few replicas. Of a producer that is not known yet any sequence is taken for
+    /// its first; but those that it has under way behind this batch must not be, or the batch itself could never come.
+    pub(crate) fn note_refused(&mut self, id: ProducerId, epoch: i16, base_sequence: i32) {
+        if self.producers.contains_key(&id) {
+            return;
+        }
+        let first = self.refused.entry(id).or_insert((epoch, base_sequence));
+        if first.0 != epoch || first.1 > base_sequence {
+            *first = (epoch, base_sequence);
+        }
+        if self.refused.len() > REFUSED_MAX {
+            self.refused.pop_first();
+        }
+    }
+
+    fn check_refused(&self, batch: &ProducerBatch) -> Result<(), AppendError> {
+        match self.refused.get(&batch.producer_id) {
+            Some(&(epoch, expected)) if epoch == batch.epoch && expected < batch.base_sequence => {
+                let (producer_id, found) = (batch.producer_id, batch.base_sequence);
+                Err(AppendError::OutOfOrderSequence { producer_id, epoch, expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks a batch against what is known and already staged. `Ok(Some)`: it is a retry of that batch, and
     /// nothing is staged.
     pub(crate) fn stage(
@@ -143,6 +172,9 @@ impl ProducerState {
             if let Some(duplicate) = producer.find_duplicate(batch) {
                 return Ok(Some(duplicate));
             }
+            if producer.epoch < 0 {
+                self.check_refused(batch)?;
+            }
             producer.check(batch)?;
         }
         if let Some(completed) = producer.advance(batch) {
@@ -156,6 +188,7 @@ impl ProducerState {
         for (id, producer) in staged.producers {
             // A staged producer of which nothing was accepted has no epoch: it stays unknown.
             if producer.epoch >= 0 {
+                self.refused.remove(&id);
                 self.insert(id, producer);
             }
         }
@@ -395,6 +428,20 @@ mod tests {
                 offset += i64::from(count);
             }
         }
+    }
+
+    #[test]
+    fn what_comes_behind_a_refused_first_batch_waits_for_it() {
+        let mut state = ProducerState::default();
+        state.note_refused(7, 0, 0);
+        state.note_refused(7, 0, 3);
+        let expected = |text: String| assert!(text.contains("expected 0"), "{text}");
+        expected(send(&mut state, 0, 3, 2, 0));
+        assert_eq!(send(&mut state, 0, 0, 3, 0), "appended");
+        assert_eq!(send(&mut state, 0, 3, 2, 3), "appended");
+        // Of a known producer the sequence itself is enough.
+        state.note_refused(7, 0, 5);
+        assert!(state.refused.is_empty());
     }
 
     #[test]

@@ -141,19 +141,18 @@ fn check(
                 answers.push(answer);
                 continue;
             }
+            let records = data.records.unwrap_or_default();
             let checked = replicas
                 .clone()
                 .and_then(|replicas| replicas.partition(data.index).cloned())
                 .and_then(|partition| {
-                    partition.check_leader(-1)?;
-                    if acks == ACKS_ALL {
-                        partition.check_min_isr()?;
-                    }
-                    Ok(partition)
+                    let may_write = partition
+                        .check_leader(-1)
+                        .and_then(|_| if acks == ACKS_ALL { partition.check_min_isr() } else { Ok(()) });
+                    may_write.inspect_err(|_| partition.note_refused(&records)).map(|()| partition)
                 });
             match checked {
                 Ok(partition) => {
-                    let records = data.records.unwrap_or_default();
                     match CheckedRecords::check(records, &partition.log_config(), Origin::Client, now_ms) {
                         Ok(records) => {
                             entries.push(Entry { partition, records, write_at, topic_at, partition_at });

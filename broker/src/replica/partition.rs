@@ -15,6 +15,7 @@ use headrace_log::{
 use headrace_metadata::Blocking;
 use headrace_metadata::sabotage::{self, Sabotage};
 use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_records::BatchRef;
 use headrace_state::metadata::{self as image, Image};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -307,6 +308,15 @@ impl Partition {
     /// Refuses a write that wants all replicas while too few are in sync.
     pub(crate) fn check_min_isr(&self) -> Result<(), ErrorCode> {
         if self.meta.load().isr.len() < self.min_isr() { Err(ErrorCode::NOT_ENOUGH_REPLICAS) } else { Ok(()) }
+    }
+
+    /// A client's records were refused before they were looked at.
+    pub(crate) fn note_refused(&self, records: &[u8]) {
+        if let Ok(batch) = BatchRef::parse(records)
+            && batch.has_producer_id()
+        {
+            self.log.lock().note_refused(&batch);
+        }
     }
 
     /// Appends checked batches as leader, all with one write; says in which epoch. `None` for the epoch takes the one in force.
