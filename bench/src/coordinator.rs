@@ -40,6 +40,8 @@ struct Figures {
     killed: Taken,
 }
 
+type Row = (&'static str, fn(&Figures) -> f64, &'static str);
+
 /// Each peer once, and the table.
 pub(crate) fn compare(kafka_lib: &Path, headrace: &Path, out: &Path, only: Option<&str>) -> Result<()> {
     let mut results = Vec::new();
@@ -185,7 +187,7 @@ fn table(results: &[(String, String, Figures)]) -> String {
     text += " target |\n|---|";
     results.iter().for_each(|_| text += "---|");
     text += "---|\n";
-    let rows: [(&str, fn(&Figures) -> f64, &str); 5] = [
+    let rows: [Row; 5] = [
         ("committing them, s", |f| f.commit_s, ""),
         ("served after the election (coordinator stopped), s", |f| f.stopped.from_election_s, "< 1 s"),
         ("served after SIGTERM, s", |f| f.stopped.in_all_s, ""),
