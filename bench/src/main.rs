@@ -9,6 +9,7 @@
 )]
 
 mod clock;
+mod coordinator;
 mod load;
 mod measure;
 mod page_cache;
@@ -36,6 +37,8 @@ enum Command {
     Compare(CompareArgs),
     /// Start three brokers of each in turn; measure replication, failover and many partitions; write a table
     Replicate(ReplicateArgs),
+    /// Start three brokers of each in turn; measure how fast committed offsets are served by a coordinator that takes over
+    Coordinate(CoordinateArgs),
     /// Put the same load on a broker that already runs, and print what the clients saw
     Load(LoadArgs),
 }
@@ -80,6 +83,22 @@ struct ReplicateArgs {
 }
 
 #[derive(clap::Args)]
+struct CoordinateArgs {
+    /// Folder with Apache Kafka's jars
+    #[arg(long)]
+    kafka_lib: PathBuf,
+    /// The headrace binary (a release build)
+    #[arg(long)]
+    headrace: PathBuf,
+    /// Where the results are written
+    #[arg(long, default_value = "bench/results")]
+    out: PathBuf,
+    /// Only this peer: apache-kafka or headrace
+    #[arg(long)]
+    only: Option<String>,
+}
+
+#[derive(clap::Args)]
 struct LoadArgs {
     /// host:port of the broker
     #[arg(long, default_value = "127.0.0.1:9092")]
@@ -99,6 +118,7 @@ fn main() -> Result<()> {
         Command::Replicate(a) => {
             replication::compare(&a.kafka_lib, &a.headrace, &a.out, a.only.as_deref(), &a.plan)
         }
+        Command::Coordinate(a) => coordinator::compare(&a.kafka_lib, &a.headrace, &a.out, a.only.as_deref()),
         Command::Load(a) => {
             let figures = plan::measure_load(&a.bootstrap, a.pid, &a.plan)?;
             println!("{}", serde_json::to_string_pretty(&figures)?);

@@ -1,4 +1,4 @@
-//! The five requests that the load needs, in the oldest versions that Kafka 4 takes, encoded by hand.
+//! The eight requests that the load needs, in the oldest versions that Kafka 4 takes, encoded by hand.
 //!
 //! Not the product's codec on purpose: the generator must neither share the code that it measures nor pay for it. All
 //! versions here are non-flexible (KIP-482), so that a frame is plain big-endian fields.
@@ -20,6 +20,9 @@ enum Api {
     Produce = 0,
     Fetch = 1,
     Metadata = 3,
+    OffsetCommit = 8,
+    OffsetFetch = 9,
+    FindCoordinator = 10,
     CreateTopics = 19,
     DeleteTopics = 20,
 }
@@ -246,6 +249,61 @@ impl Connection {
         f.i32(1).str(name).i32(partitions).i16(replicas).i32(0).i32(0).i32(60_000);
         f.0.push(0);
         topic_error(self.call(&f.finish())?, name)
+    }
+
+    /// FindCoordinator v0: the node id; an error while there is none.
+    pub(crate) fn coordinator(&mut self, group: &str) -> Result<i32> {
+        let mut f = Frame::new(Api::FindCoordinator, 0, 4);
+        f.str(group);
+        let mut b = Body(self.call(&f.finish())?);
+        let error = b.i16()?;
+        ensure!(error == 0, "group {group} has no coordinator: error {error}");
+        b.i32()
+    }
+
+    /// OffsetCommit v2, from outside the group: `offset` for the topic's first `partitions`.
+    pub(crate) fn commit(&mut self, group: &str, topic: &str, partitions: i32, offset: i64) -> Result<()> {
+        let mut f = Frame::new(Api::OffsetCommit, 2, 5);
+        f.str(group).i32(-1).str("").i64(-1).i32(1).str(topic).i32(partitions);
+        for partition in 0..partitions {
+            f.i32(partition).i64(offset).str("");
+        }
+        let mut b = Body(self.call(&f.finish())?);
+        b.i32()?;
+        b.str()?;
+        for _ in 0..b.i32()? {
+            b.i32()?;
+            let error = b.i16()?;
+            ensure!(error == 0, "a commit of group {group} was refused with error {error}");
+        }
+        Ok(())
+    }
+
+    /// OffsetFetch v1: how many of the topic's first `partitions` have this offset.
+    pub(crate) fn committed(
+        &mut self,
+        group: &str,
+        topic: &str,
+        partitions: i32,
+        offset: i64,
+    ) -> Result<i32> {
+        let mut f = Frame::new(Api::OffsetFetch, 1, 6);
+        f.str(group).i32(1).str(topic).i32(partitions);
+        for partition in 0..partitions {
+            f.i32(partition);
+        }
+        let mut b = Body(self.call(&f.finish())?);
+        b.i32()?;
+        b.str()?;
+        let mut found = 0;
+        for _ in 0..b.i32()? {
+            b.i32()?;
+            found += i32::from(b.i64()? == offset);
+            b.str()?;
+            let error = b.i16()?;
+            ensure!(error == 0, "offsets of group {group} were refused with error {error}");
+        }
+        Ok(found)
     }
 
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<()> {
