@@ -5,8 +5,10 @@ SHELL := /bin/bash
 
 # Extra arguments for `headrace up`, for instance: make up ARGS="--listen 127.0.0.1:9000 --no-demo"
 ARGS ?=
+# How many seeds `make sim` runs.
+SEEDS ?= 200
 
-.PHONY: help up build test check bench clean setup fmt
+.PHONY: help up build test check bench clean setup fmt sim
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +32,10 @@ check: ## Formatting, lints, licences and generated files
 bench: build ## Compare with Apache Kafka on this machine; writes bench/results/
 	@scripts/setup bench
 	@scripts/with-tools scripts/bench
+
+sim: ## Simulate whole clusters under faults: make sim SEEDS=1000
+	@scripts/setup build
+	@scripts/with-tools scripts/sim $(SEEDS)
 
 fmt: ## Format the Rust code
 	@scripts/with-tools cargo fmt --all

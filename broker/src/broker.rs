@@ -56,6 +56,8 @@ pub(crate) struct Broker {
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) epoch: AtomicI64,
+    /// When the controller last took a heartbeat, in milliseconds of the monotonic clock.
+    pub(crate) heard_ms: AtomicU64,
     pub(crate) ready: AtomicBool,
     /// What the controller last said; a broker begins fenced.
     fenced: watch::Sender<bool>,
@@ -70,6 +72,7 @@ impl Default for Lifecycle {
     fn default() -> Self {
         Self {
             epoch: AtomicI64::new(-1),
+            heard_ms: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             fenced: watch::Sender::new(true),
             wants_to_go: watch::Sender::new(false),
@@ -120,6 +123,13 @@ impl Broker {
 
     pub(crate) fn cluster_id(&self) -> Str {
         self.cluster_id.clone()
+    }
+
+    /// Whether others may lead by now what this broker leads: the controller has not been heard of for half a session.
+    pub(crate) fn may_be_replaced(&self) -> bool {
+        let silent_ms =
+            self.clock.monotonic_ms().saturating_sub(self.lifecycle.heard_ms.load(Ordering::Relaxed));
+        silent_ms > u64::from(self.config.broker_session_timeout_ms.unsigned_abs()) / 2
     }
 
     /// The epoch of this broker's registration.

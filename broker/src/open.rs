@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::net::ConnectionLimits;
 use crate::peers::{Network, Peers, QuorumTransport};
 use crate::producer_ids::ProducerIds;
+use crate::registration;
 use crate::replica::{ReplicaManager, ReplicaOptions, disk_reads, log_config};
 use crate::server::Error;
 
@@ -63,6 +64,7 @@ pub(crate) async fn open(options: &Options, machine: Machine) -> Result<Arc<Brok
         clock: Arc::clone(&clock),
         dirs,
         defaults: Arc::clone(&defaults),
+        has_lost_records: report.damaged > 0,
         high_watermarks: report.high_watermarks,
     });
     let servers = options.joining.voters.iter().filter(|voter| voter.id != config.node_id);
@@ -153,7 +155,13 @@ fn open_logs(
         let directory_id = known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0));
         About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
     };
-    let (dirs, report) = LogDirs::open(&disk, options, &about, &mut rand::random, now_ms)?;
+    // Should this process die while it repairs logs, the next must not take them for whole.
+    registration::set_aside(&*disk, config);
+    let opened = LogDirs::open(&disk, options, &about, &mut rand::random, now_ms);
+    if opened.as_ref().map_or(true, |(_, report)| report.damaged == 0) {
+        registration::put_back(&*disk, config);
+    }
+    let (dirs, report) = opened?;
     for (path, reason) in &report.failed {
         tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
     }

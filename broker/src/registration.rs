@@ -16,8 +16,10 @@ use headrace_protocol::messages::broker_registration::{
     BrokerRegistrationRequest, BrokerRegistrationResponse, Listener,
 };
 use headrace_protocol::{ErrorCode, Str, Uuid};
+use headrace_state::metadata::Image;
 
 use crate::broker::Broker;
+use crate::config::Config;
 use crate::{controller, open};
 
 const REGISTRATION_VERSION: i16 = 4;
@@ -33,6 +35,8 @@ const FENCED_INTERVAL: Duration = Duration::from_millis(20);
 const COMPLAIN_AFTER: Duration = Duration::from_secs(10);
 /// The most of the former process's file that is read, in bytes.
 const INCARNATION_BYTES_MAX: u64 = 64 * 1024;
+/// The ending of that file's name while logs are repaired.
+const ASIDE: &str = "aside";
 
 /// Why this process must not go on as this broker.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,7 +53,7 @@ pub(crate) enum Refused {
 
 /// Makes this process known to the cluster, however long it takes to find a controller.
 pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Result<(), Refused> {
-    let former = Incarnation::read(&*broker.disk, &incarnation_paths(broker));
+    let former = Incarnation::read(&*broker.disk, &incarnation_paths(&broker.config));
     let request = BrokerRegistrationRequest {
         broker_id: broker.node_id(),
         cluster_id: broker.cluster_id(),
@@ -59,7 +63,11 @@ pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Re
         rack: broker.config.broker_rack.as_deref().map(Str::from),
         is_migrating_zk_broker: false,
         log_dirs: broker.replicas.dirs().dirs().iter().map(|dir| Uuid(dir.directory_id.0)).collect(),
-        previous_broker_epoch: former.epoch_if_nothing_is_lost(&broker.boot_id),
+        previous_broker_epoch: if broker.replicas.has_lost_records() {
+            -1
+        } else {
+            former.epoch_if_nothing_is_lost(&broker.boot_id)
+        },
     };
     let mut wait = RETRY_MIN;
     let mut complained = tokio::time::Instant::now();
@@ -89,7 +97,11 @@ pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Re
     broker.lifecycle.epoch.store(epoch, Ordering::Release);
     note_incarnation(broker, false);
     // What it led before its restart must not be taken up again: its own registration has changed that.
-    broker.has_seen(epoch.unsigned_abs()).await;
+    let id = broker.node_id();
+    let has_it = |image: &Arc<Image>| image.broker(id).is_some_and(|known| known.epoch >= epoch);
+    tracing::info!(epoch, previous = request.previous_broker_epoch, "registered");
+    // However long that takes. An error means that the quorum has stopped, and with it this broker.
+    let _ = broker.metadata.watch().wait_for(has_it).await;
     Ok(())
 }
 
@@ -118,6 +130,7 @@ pub(crate) async fn heartbeats(broker: Arc<Broker>, listeners: Vec<Listener>) ->
                 error_code: ErrorCode::NONE, is_fenced, should_shut_down, ..
             }) => {
                 retry = RETRY_MIN;
+                broker.lifecycle.heard_ms.store(broker.clock.monotonic_ms(), Ordering::Relaxed);
                 broker.lifecycle.set_fenced(is_fenced);
                 if should_shut_down {
                     broker.lifecycle.may_go.send_replace(true);
@@ -199,16 +212,44 @@ impl Incarnation {
     }
 }
 
-fn incarnation_paths(broker: &Broker) -> Vec<PathBuf> {
-    broker.config.log_dirs.iter().map(|dir| Path::new(dir).join("broker.incarnation")).collect()
+fn incarnation_paths(config: &Config) -> Vec<PathBuf> {
+    config.log_dirs.iter().map(|dir| Path::new(dir).join("broker.incarnation")).collect()
+}
+
+/// What the former process left does not count for the time being.
+pub(crate) fn set_aside(disk: &dyn Disk, config: &Config) {
+    for path in incarnation_paths(config) {
+        rename(disk, &path, &path.with_extension(ASIDE));
+    }
+}
+
+/// ... and now it does again. Renaming needs no room on a full disk.
+pub(crate) fn put_back(disk: &dyn Disk, config: &Config) {
+    for path in incarnation_paths(config) {
+        rename(disk, &path.with_extension(ASIDE), &path);
+    }
+}
+
+fn rename(disk: &dyn Disk, from: &Path, to: &Path) {
+    let renamed = match disk.rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        done => done.and_then(|()| disk.sync_dir(to.parent().unwrap_or(Path::new(".")))),
+    };
+    if let Err(error) = renamed {
+        tracing::warn!(path = %from.display(), %error, "could not be renamed: this start may count as unclean");
+    }
 }
 
 /// Writes down the epoch that this broker has, and whether it has stopped cleanly.
 pub(crate) fn note_incarnation(broker: &Broker, clean: bool) {
+    if broker.epoch() < 0 && clean {
+        // It never came to register: what its predecessor left still holds.
+        return;
+    }
     let nothing_failed = broker.replicas.dirs().failed_dirs().is_empty();
     let boot_id = if nothing_failed { broker.boot_id.clone() } else { String::new() };
     let incarnation = Incarnation { epoch: Some(broker.epoch()), boot_id, clean: clean && nothing_failed };
-    for path in incarnation_paths(broker) {
+    for path in incarnation_paths(&broker.config) {
         if let Err(error) = incarnation.write(&*broker.disk, &path) {
             tracing::warn!(path = %path.display(), %error, "the broker's epoch could not be written down: its next start counts as unclean");
         }

@@ -220,14 +220,23 @@ impl SimDisk {
         state.durable.retain(|name, _| !name.starts_with(below) || name == below);
     }
 
-    /// Flips a bit of a file, chosen by `wanted` from its path. False if there is none.
-    pub(crate) fn rot(&self, wanted: impl Fn(&Path) -> bool) -> bool {
+    /// Flips a bit of an index, of a snapshot, or of the newest segment of a log below this directory. False if there is none.
+    pub(crate) fn rot(&self, below: &Path) -> bool {
         let mut state = self.0.lock();
         let state = &mut *state;
+        let is_newest = |path: &Path| {
+            let later = state.names.range(path.to_owned()..).skip(1);
+            !later.take_while(|(other, _)| other.parent() == path.parent()).any(|(other, _)| is_log(other))
+        };
+        let may_rot = |path: &Path| match path.extension().and_then(|extension| extension.to_str()) {
+            Some("index" | "timeindex" | "snapshot") => true,
+            Some("log") => is_newest(path),
+            _ => false,
+        };
         let inodes: Vec<Inode> = state
             .names
             .iter()
-            .filter(|(path, _)| wanted(path))
+            .filter(|(path, _)| path.starts_with(below) && may_rot(path))
             .filter_map(|(_, node)| match node {
                 Node::File(inode) if !inode.lock().current.is_empty() => Some(Arc::clone(inode)),
                 _ => None,
@@ -249,6 +258,10 @@ impl SimDisk {
     fn handle(&self, path: &Path, inode: Inode, is_lock: bool) -> Arc<dyn File> {
         Arc::new(SimFile { disk: self.clone(), path: path.to_owned(), inode, is_lock })
     }
+}
+
+fn is_log(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "log")
 }
 
 impl Content {

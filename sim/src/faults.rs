@@ -230,12 +230,7 @@ impl Faults {
                 machines[at].crash();
                 self.tainted = Some(id);
                 self.end(until, End::Start(id));
-                machines[at].disk.rot(|path| {
-                    path.starts_with(DATA)
-                        && path
-                            .extension()
-                            .is_some_and(|ext| ext == "index" || ext == "timeindex" || ext == "snapshot")
-                })
+                machines[at].disk.rot(Path::new(DATA))
             }
             Fault::Pause => {
                 machines[at].pause();

@@ -42,6 +42,7 @@ impl History {
 
     /// The broker said that the record is written, and where (unless it only knows that it was).
     pub(crate) fn acked(&self, key: Key, offset: Option<i64>, value: Value) {
+        tracing::debug!(?key, offset, ?value, "acknowledged");
         let mut state = self.0.lock();
         state.acks += 1;
         state.acked.insert((key, value), offset);
@@ -52,6 +53,7 @@ impl History {
 
     /// A consumer was given the record.
     pub(crate) fn read(&self, key: Key, offset: i64, value: Value) {
+        tracing::debug!(?key, offset, ?value, "read");
         let mut state = self.0.lock();
         state.reads += 1;
         state.see(key, offset, value, "a read");

@@ -294,6 +294,9 @@ impl Run {
             for two in replicas.windows(2) {
                 if two[0].1 != two[1].1 {
                     let (a, b) = (two[0].0, two[1].0);
+                    for (node, log, _) in two {
+                        tracing::info!(node, topic, partition, batches = ?outline(log), "holds");
+                    }
                     self.history
                         .violation(format!("{topic}-{partition}: nodes {a} and {b} hold different records"));
                 }
@@ -310,6 +313,12 @@ impl Run {
 
 fn all_partitions() -> impl Iterator<Item = (&'static str, i32)> {
     TOPICS.into_iter().chain([OFFSETS_TOPIC]).flat_map(|topic| (0..PARTITIONS).map(move |p| (topic, p)))
+}
+
+/// First offset, epoch and bytes of each batch.
+fn outline(log: &bytes::Bytes) -> Vec<(i64, i32, usize)> {
+    let batches = batches(log.clone()).filter_map(Result::ok);
+    batches.map(|batch| (batch.base_offset(), batch.leader_epoch(), batch.size_bytes())).collect()
 }
 
 /// All records of a log that producers wrote.

@@ -191,9 +191,11 @@ impl LogDirs {
         self.partitions.read().get(partition).map(|entry| self.dirs[entry.dir].path.clone())
     }
 
-    /// Its id.
+    /// The directory that a partition lies in, be it opened or not.
     pub fn directory_id_of(&self, partition: &TopicPartition) -> Option<TopicId> {
-        self.partitions.read().get(partition).and_then(|entry| self.dirs[entry.dir].directory_id)
+        let opened = self.partitions.read().get(partition).map(|entry| entry.dir);
+        let dir = opened.or_else(|| self.unopened.lock().get(partition).map(|found| found.dir))?;
+        self.dirs[dir].directory_id
     }
 
     /// The memory that all hot tails use, in bytes.
@@ -271,7 +273,13 @@ impl LogDirs {
         if let Some(entry) = partitions.get(&partition) {
             return Ok(entry.log.clone());
         }
-        let log = Arc::new(Mutex::new(Log::open(options, now_ms)?));
+        let mut log = Log::open(options.clone(), now_ms)?;
+        if log.topic_id().is_some_and(|found| found != topic_id) {
+            // What is left of a topic that had this name before.
+            self.rename_away(&options.dir, log.topic_id(), now_ms)?;
+            log = Log::open(options, now_ms)?;
+        }
+        let log = Arc::new(Mutex::new(log));
         partitions.insert(partition, Entry { log: log.clone(), dir });
         Ok(log)
     }
@@ -290,8 +298,11 @@ impl LogDirs {
         }
         let mut log = self.open_found(found, config, now_ms)?;
         match log.topic_id() {
-            Some(found) if found != topic_id => {
-                return Err(DirsError::OtherTopic { partition, found, wanted: topic_id });
+            Some(other) if other != topic_id => {
+                // Of a topic that had this name before. The next attempt finds the place free.
+                self.rename_away(&found.path, Some(other), now_ms)?;
+                self.unopened.lock().remove(&partition);
+                return Err(DirsError::OtherTopic { partition, found: other, wanted: topic_id });
             }
             Some(_) => {}
             None => log.set_topic_id(topic_id)?,

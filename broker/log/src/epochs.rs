@@ -18,7 +18,8 @@ const UNKNOWN: EpochEndOffset = EpochEndOffset { epoch: -1, end_offset: -1 };
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EpochCache {
     entries: Vec<(LeaderEpoch, Offset)>,
-    dirty: bool,
+    /// What the checkpoint says.
+    written: Vec<(LeaderEpoch, Offset)>,
 }
 
 pub(crate) const FILE_NAME: &str = "leader-epoch-checkpoint";
@@ -28,18 +29,30 @@ impl EpochCache {
         self.entries.last().map(|entry| entry.0)
     }
 
-    /// Where the newest epoch starts.
-    pub(crate) fn latest_start(&self) -> Option<Offset> {
-        self.entries.last().map(|entry| entry.1)
+    /// The checkpoint's text, if it says something else than this: epochs that have records. One without any yet is not worth a write
+    /// (an election of a thousand leaders would be as many): it begins again at the log end should it be forgotten.
+    pub(crate) fn unwritten(&self, log_end: Offset) -> Option<String> {
+        let with_records = self.with_records(log_end);
+        (with_records != self.written).then(|| encode(with_records))
     }
 
-    /// True once after a change: the checkpoint has to be written.
-    pub(crate) fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.dirty)
+    /// The checkpoint says it all now.
+    pub(crate) fn note_written(&mut self, log_end: Offset) {
+        self.written = self.with_records(log_end).to_vec();
     }
 
-    pub(crate) fn mark_dirty(&mut self) {
-        self.dirty = true;
+    /// Nothing is in the checkpoint yet.
+    pub(crate) fn note_unwritten(&mut self) {
+        self.written.clear();
+    }
+
+    fn with_records(&self, log_end: Offset) -> &[(LeaderEpoch, Offset)] {
+        &self.entries[..self.entries.partition_point(|entry| entry.1 < log_end)]
+    }
+
+    /// Whether it is known of which epoch each record from `log_start` on is.
+    pub(crate) fn covers(&self, log_start: Offset, log_end: Offset) -> bool {
+        log_start >= log_end || self.entries.first().is_some_and(|entry| entry.1 <= log_start)
     }
 
     /// Says that `epoch` starts at `start_offset`. What contradicts it gives way: a later entry at or after
@@ -50,7 +63,6 @@ impl EpochCache {
         }
         self.entries.retain(|&(other, start)| other < epoch && start < start_offset);
         self.entries.push((epoch, start_offset));
-        self.dirty = true;
     }
 
     /// Whether the epoch is known to start at or before this offset.
@@ -79,9 +91,7 @@ impl EpochCache {
 
     /// Forgets epochs that start at or after `end_offset`.
     pub(crate) fn truncate_from_end(&mut self, end_offset: Offset) {
-        let before = self.entries.len();
         self.entries.retain(|entry| entry.1 < end_offset);
-        self.dirty |= self.entries.len() != before;
     }
 
     /// Forgets what lies before `start_offset`; the epoch that contains it starts there now.
@@ -92,21 +102,10 @@ impl EpochCache {
         }
         self.entries.drain(..gone - 1);
         self.entries[0].1 = start_offset;
-        self.dirty = true;
     }
 
     pub(crate) fn clear(&mut self) {
-        self.dirty |= !self.entries.is_empty();
         self.entries.clear();
-    }
-
-    /// Kafka's text: version, number of entries, then an entry a line.
-    pub(crate) fn encode(&self) -> String {
-        let mut text = format!("0\n{}\n", self.entries.len());
-        for (epoch, start) in &self.entries {
-            text.push_str(&format!("{epoch} {start}\n"));
-        }
-        text
     }
 
     pub(crate) fn decode(text: &str) -> Option<Self> {
@@ -121,8 +120,17 @@ impl EpochCache {
             entries.push((epoch.parse().ok()?, start.parse().ok()?));
         }
         let rising = entries.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
-        (entries.len() == count && rising).then_some(Self { entries, dirty: false })
+        (entries.len() == count && rising).then(|| Self { written: entries.clone(), entries })
     }
+}
+
+/// Kafka's text: version, number of entries, then an entry a line.
+fn encode(entries: &[(LeaderEpoch, Offset)]) -> String {
+    let mut text = format!("0\n{}\n", entries.len());
+    for (epoch, start) in entries {
+        text.push_str(&format!("{epoch} {start}\n"));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -163,28 +171,39 @@ mod tests {
         epochs.assign(4, 15);
         assert_eq!(epochs, {
             let mut expected = cache(&[(1, 0), (2, 10), (4, 15)]);
-            expected.dirty = epochs.dirty;
+            expected.written.clone_from(&epochs.written);
             expected
         });
         epochs.assign(4, 18);
-        assert_eq!(epochs.encode(), "0\n3\n1 0\n2 10\n4 15\n");
+        assert_eq!(encode(&epochs.entries), "0\n3\n1 0\n2 10\n4 15\n");
     }
 
     #[test]
     fn both_ends_can_be_cut() {
         let mut epochs = cache(&[(1, 0), (2, 10), (3, 20)]);
         epochs.truncate_from_start(15);
-        assert_eq!(epochs.encode(), "0\n2\n2 15\n3 20\n");
+        assert_eq!(encode(&epochs.entries), "0\n2\n2 15\n3 20\n");
         epochs.truncate_from_end(20);
-        assert_eq!(epochs.encode(), "0\n1\n2 15\n");
+        assert_eq!(encode(&epochs.entries), "0\n1\n2 15\n");
     }
 
     #[test]
     fn the_checkpoint_round_trips_and_garbage_is_refused() {
         let epochs = cache(&[(1, 0), (7, 10)]);
-        assert_eq!(EpochCache::decode(&epochs.encode()).unwrap().entries, epochs.entries);
+        assert_eq!(EpochCache::decode(&encode(&epochs.entries)).unwrap().entries, epochs.entries);
         for bad in ["", "1\n0\n", "0\n2\n1 0\n", "0\n1\nx y\n", "0\n2\n2 5\n1 6\n"] {
             assert_eq!(EpochCache::decode(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_has_records_is_written_though_the_newest_epoch_has_none() {
+        let mut epochs = cache(&[(1, 0), (2, 10), (4, 25)]);
+        assert_eq!(epochs.unwritten(25).as_deref(), Some("0\n2\n1 0\n2 10\n"));
+        epochs.note_written(25);
+        assert_eq!(epochs.unwritten(25), None);
+        assert_eq!(epochs.unwritten(26).as_deref(), Some("0\n3\n1 0\n2 10\n4 25\n"));
+        assert!(epochs.covers(0, 25) && !epochs.covers(-1, 25) && EpochCache::default().covers(7, 7));
+        assert!(!EpochCache::default().covers(7, 8));
     }
 }

@@ -70,13 +70,7 @@ impl Health {
     /// After a failed sync the kernel may have dropped what was written: any reason is bad enough.
     fn note_sync(&self, result: io::Result<()>) -> io::Result<()> {
         if let Err(error) = &result
-            && !matches!(
-                error.kind(),
-                ErrorKind::StorageFull
-                    | ErrorKind::QuotaExceeded
-                    | ErrorKind::NotFound
-                    | ErrorKind::Interrupted
-            )
+            && !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Interrupted)
         {
             self.fail(format!("a sync failed: {error}"));
         }

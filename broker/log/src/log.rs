@@ -74,6 +74,8 @@ pub struct Log {
     pub(crate) half_written: bool,
     /// Why writes are refused until the next start.
     pub(crate) failed: Option<String>,
+    /// Recovery cut off whole batches: not just a write that had not come to its end.
+    pub(crate) damaged: bool,
     /// How often records were taken back: a flush that began before does not count for what came after.
     pub(crate) truncations: u64,
     /// The log end when `maintain` last saw it move, and when that was.
@@ -168,24 +170,22 @@ impl Log {
         self.epochs.epoch_for_offset(offset)
     }
 
+    /// Whether recovery had to cut off more than a write that had not come to its end.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> EpochEndOffset {
         self.epochs.end_offset_for(epoch, self.log_end)
     }
 
-    /// Writes `leader-epoch-checkpoint` if it has changed. An epoch without records yet is not worth a write (an election of a thousand
-    /// leaders would be as many): it begins again at the log end should it be forgotten.
+    /// Writes `leader-epoch-checkpoint` if it has changed.
     pub(crate) fn write_epochs(&mut self) -> Result<(), DiskError> {
-        let is_empty = self.epochs.latest_start().is_some_and(|start| start >= self.log_end);
-        if is_empty || !self.epochs.take_dirty() {
-            return Ok(());
-        }
+        let Some(text) = self.epochs.unwritten(self.log_end) else { return Ok(()) };
         let path = self.dir.join(epochs::FILE_NAME);
-        let written =
-            write_atomically(&*self.disk, &path, self.epochs.encode().as_bytes()).doing("writing", path);
-        if written.is_err() {
-            self.epochs.mark_dirty();
-        }
-        written
+        write_atomically(&*self.disk, &path, text.as_bytes()).doing("writing", path)?;
+        self.epochs.note_written(self.log_end);
+        Ok(())
     }
 
     // Transactions.

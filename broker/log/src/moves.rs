@@ -268,7 +268,7 @@ impl LogDirs {
         };
         // What is remembered beside the records is the same, and warm.
         std::mem::swap(&mut new.epochs, &mut current.epochs);
-        new.epochs.mark_dirty();
+        new.epochs.note_unwritten();
         std::mem::swap(&mut new.producers, &mut current.producers);
         std::mem::swap(&mut new.tail, &mut current.tail);
         // A flush that began before is of the other directory.

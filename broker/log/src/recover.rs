@@ -9,7 +9,7 @@ use headrace_records::Offset;
 use crate::{
     append::producer_batch,
     checkpoint,
-    disk::{Disk, read_small},
+    disk::{Disk, File, read_exact_at, read_small},
     epochs::{self, EpochCache},
     error::{DiskError, Doing, LogError, ReadError},
     log::{Log, LogOptions, SNAPSHOT_SUFFIX},
@@ -51,6 +51,7 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
         unsynced_name: new,
         half_written: false,
         failed: None,
+        damaged: false,
         truncations: 0,
         last_seen_end: (-1, now_ms),
     };
@@ -92,7 +93,13 @@ impl Log {
         };
         self.log_start = self.log_start.max(*first);
         self.load_epochs()?;
-        let rebuilt_from = self.load_segments(&bases, clean, recovery_point, now_ms)?;
+        let mut rebuilt_from = self.load_segments(&bases, clean, recovery_point, now_ms)?;
+        if !self.epochs.covers(self.log_start, self.log_end) {
+            // Without its checkpoint only the records themselves say of which epoch they are, and who cannot say that may not follow.
+            tracing::warn!(partition = %self.partition, "the checkpoint of leader epochs is incomplete: the log is read anew");
+            self.segments.clear();
+            rebuilt_from = self.load_segments(&bases, false, 0, now_ms)?;
+        }
         if self.log_end < self.log_start {
             tracing::warn!(partition = %self.partition, log_end = self.log_end, log_start = self.log_start,
                 "the log ends before its recorded start; it begins anew there");
@@ -164,6 +171,7 @@ impl Log {
             next_offset = end.max(base);
             self.segments.push(segment);
             if cut && !last {
+                self.damaged = true;
                 self.drop_segments(&bases[index + 1..], now_ms)?;
                 break;
             }
@@ -211,7 +219,7 @@ impl Log {
         loop {
             match scanner.next() {
                 Ok(Some((_, batch)))
-                    if batch.base_offset() >= next_offset
+                    if self.may_follow(batch.base_offset(), next_offset)
                         && batch.last_offset_delta() >= 0
                         && batch.verify_crc().is_ok() =>
                 {
@@ -226,6 +234,7 @@ impl Log {
         }
         let cut = segment.size_bytes < length;
         if cut {
+            self.damaged |= !is_torn(&*file, segment.size_bytes, length);
             tracing::warn!(path = %path.display(), kept_bytes = segment.size_bytes, cut_bytes = length - segment.size_bytes,
                 "cut a damaged tail off the log");
             file.set_len(segment.size_bytes).doing("truncating", &path)?;
@@ -234,6 +243,12 @@ impl Log {
         segment.dirty = true;
         self.dir_dirty = true;
         Ok((segment, next_offset, cut))
+    }
+
+    /// Whether a batch may come next. Only compaction leaves gaps; and the offset lies outside the batch's checksum.
+    fn may_follow(&self, base_offset: Offset, next_offset: Offset) -> bool {
+        let may_have_gaps = self.config.cleanup.compact;
+        base_offset == next_offset || (may_have_gaps && base_offset > next_offset)
     }
 
     /// Removes segments behind a cut: their records cannot be reached in order any more.
@@ -333,4 +348,17 @@ pub(crate) fn snapshot_offsets(disk: &dyn Disk, dir: &Path) -> Result<Vec<Offset
         .collect();
     offsets.sort_unstable();
     Ok(offsets)
+}
+
+/// Whether what lies at `from` is a write that did not come to its end, as a process that was killed leaves it: a batch that goes on behind
+/// the file's end.
+fn is_torn(file: &dyn File, from: u64, length: u64) -> bool {
+    const LENGTH_AT: usize = 8;
+    let mut head = [0; LENGTH_AT + 4];
+    if read_exact_at(file, &mut head, from).is_err() {
+        return true;
+    }
+    let size =
+        i32::from_be_bytes([head[LENGTH_AT], head[LENGTH_AT + 1], head[LENGTH_AT + 2], head[LENGTH_AT + 3]]);
+    u64::try_from(size).is_ok_and(|size| from + head.len() as u64 + size > length)
 }

@@ -31,6 +31,9 @@ pub struct OpenReport {
     pub partitions: usize,
     /// How many of them had to be recovered.
     pub recovered: usize,
+    /// How many have lost records for certain or perhaps: whole batches were cut off, the log ends below its high watermark, or it cannot
+    /// be opened.
+    pub damaged: usize,
     /// The high watermarks of the last checkpoint.
     pub high_watermarks: HashMap<TopicPartition, Offset>,
     /// Directories and partitions that could not be opened, with the reason.
@@ -48,7 +51,7 @@ pub struct About {
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) dir: usize,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(crate) partition: TopicPartition,
     pub(crate) clean: bool,
     recovery_point: Offset,
@@ -160,10 +163,18 @@ impl LogDirs {
                 Ok(log) => {
                     report.partitions += 1;
                     report.recovered += usize::from(!found.clean);
+                    let high_watermark = report.high_watermarks.get(&found.partition).copied().unwrap_or(0);
+                    let is_short = log.log_end_offset() < high_watermark;
+                    if log.is_damaged() || is_short {
+                        tracing::warn!(partition = %found.partition, high_watermark, end = log.log_end_offset(),
+                            "the log has lost records: it counts again once it has fetched them");
+                        report.damaged += 1;
+                    }
                     partitions
                         .insert(found.partition, Entry { log: Arc::new(Mutex::new(log)), dir: found.dir });
                 }
                 Err(error) => {
+                    report.damaged += 1;
                     report.failed.push((found.path.clone(), error.to_string()));
                     self.unopened.lock().insert(found.partition.clone(), found);
                 }

@@ -28,7 +28,7 @@ impl Upkeep for Flusher {
 
     fn round(&mut self, broker: &Broker) {
         for partition in broker.replicas.partitions() {
-            if partition.flush(broker.clock.now_ms(), true) {
+            if partition.flush(broker.clock.now_ms(), true) == Ok(true) {
                 broker.metrics.flushes.add(1);
             }
         }

@@ -156,23 +156,25 @@ impl LedShard {
         answer.await.map_err(|_| ErrorCode::NOT_COORDINATOR)
     }
 
-    /// Resolves when all that is in the machine now is committed.
-    pub(crate) async fn settled(&self) -> Result<(), ErrorCode> {
-        let settled = {
+    /// Reads, and answers when all that was in the machine then is committed.
+    pub(crate) async fn read_settled<T>(&self, f: impl FnOnce(&mut Shard) -> T) -> Result<T, ErrorCode> {
+        let (read, settled) = {
             let mut inner = self.inner.lock();
             inner.check_open()?;
+            let read = f(&mut inner.machine);
             // Also what was given up, or was there at the election, may yet be lost with this leader.
             let end_offset = inner.end_offset;
             if self.log.high_watermark() >= end_offset {
-                return Ok(());
+                return Ok(read);
             }
             let (sender, settled) = oneshot::channel();
             let appended_ms = self.now().monotonic_ms;
             inner.in_flight.push_back(InFlight { end_offset, appended_ms, then: Committed::Barrier(sender) });
             self.run(&mut inner, Effects::default());
-            settled
+            (read, settled)
         };
-        settled.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        settled.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        Ok(read)
     }
 
     pub(super) fn topics_deleted(&self, topics: &[Str]) {

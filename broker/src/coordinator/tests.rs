@@ -157,8 +157,9 @@ async fn fetch(shard: &LedShard) -> Result<i64, ErrorCode> {
         OffsetFetchRequestTopics { name: "t".into(), partition_indexes: vec![0], ..Default::default() };
     let request =
         OffsetFetchRequestGroup { group_id: "g".into(), topics: Some(vec![topic]), ..Default::default() };
-    shard.settled().await?;
-    shard.read(|machine| machine.offset_fetch(&request).topics[0].partitions[0].committed_offset)
+    shard
+        .read_settled(|machine| machine.offset_fetch(&request).topics[0].partitions[0].committed_offset)
+        .await
 }
 
 async fn join(shard: &LedShard) -> Result<Response, ErrorCode> {

@@ -31,8 +31,10 @@ async fn heartbeat(
         return Err(ErrorCode::STALE_BROKER_EPOCH);
     }
     broker.sessions.touch(id, broker.clock.monotonic_ms());
-    // What it has applied of the metadata includes its own registration.
-    let is_caught_up = request.current_metadata_offset >= epoch;
+    // What it has applied of the metadata includes its own registration. Of several that came together the epochs may be ahead of the
+    // log, in which case all there is will do.
+    let newest = i64::try_from(image.offset()).unwrap_or(i64::MAX);
+    let is_caught_up = request.current_metadata_offset >= epoch.min(newest);
     let mut response = BrokerHeartbeatResponse {
         is_caught_up,
         is_fenced: known.fenced,

@@ -66,8 +66,7 @@ async fn fetch_committed(
     request: &OffsetFetchRequestGroup,
 ) -> Result<OffsetFetchResponseGroup, ErrorCode> {
     let shard = coordinator::shard_of(cx, &request.group_id)?;
-    shard.settled().await?;
-    shard.read(|machine| machine.offset_fetch(request))
+    shard.read_settled(|machine| machine.offset_fetch(request)).await
 }
 
 /// Names the topics that came by id, and takes out those that are not known, with their answers.

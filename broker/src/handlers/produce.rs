@@ -262,6 +262,10 @@ fn accept(partition: &Partition, answer: &mut PartitionProduceResponse, info: &A
 fn refuse(broker: &Broker, answer: &mut PartitionProduceResponse, error: &AppendError) {
     broker.metrics.failed_produce.add(1);
     answer.error_code = ErrorCode(error.kafka_code());
+    if matches!(error, AppendError::OutOfOrderSequence { .. }) && broker.may_be_replaced() {
+        // A producer gives up at this error. It may have gone on with a new leader, of which this broker has not heard.
+        answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+    }
     answer.error_message = Some(error.to_string().into());
 }
 

@@ -70,6 +70,11 @@ impl Partition {
             }
         }
         self.grown_as_follower(&mut log, bytes, high_watermark);
+        drop(log);
+        if bytes > 0 && self.log_config().flush_messages != i64::MAX {
+            // The leader takes the next fetch for an acknowledgement: on disk, where flush.messages asks for that.
+            self.flush(now_ms, true)?;
+        }
         Ok(bytes > 0)
     }
 

@@ -238,8 +238,11 @@ impl Followers {
         match verdict {
             Verdict::Settled => false,
             Verdict::Unknown => {
-                proposal.uncertain =
-                    proposal.isr.iter().map(|(id, _)| *id).chain(proposal.uncertain.drain(..)).collect();
+                for (id, _) in &proposal.isr {
+                    if !proposal.uncertain.contains(id) {
+                        proposal.uncertain.push(*id);
+                    }
+                }
                 true
             }
             Verdict::Refused if proposal.uncertain.is_empty() => {

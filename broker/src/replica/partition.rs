@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headrace_log::{
-    AppendError, AppendInfo, CheckedRecords, Log, LogConfig, Origin, ReadPlan, ReadResult, TopicPartition,
+    AppendError, AppendInfo, CheckedRecords, Log, LogConfig, LogError, Origin, ReadPlan, ReadResult,
+    TopicPartition,
 };
 use headrace_metadata::Blocking;
 use headrace_metadata::sabotage::{self, Sabotage};
@@ -342,7 +343,7 @@ impl Partition {
         };
         if self.settings.load().log.flush_messages != i64::MAX {
             // Who sets flush.messages wants acknowledged to mean on disk, and accepts what that costs.
-            self.flush(now_ms, true);
+            self.flush(now_ms, true)?;
         }
         Ok((epoch, results))
     }
@@ -510,28 +511,22 @@ impl Partition {
     }
 
     /// Forces the log to disk; the sync itself runs without the lock. Says whether there was anything to do.
-    pub(crate) fn flush(&self, now_ms: i64, only_if_due: bool) -> bool {
+    pub(crate) fn flush(&self, now_ms: i64, only_if_due: bool) -> Result<bool, ErrorCode> {
+        let failed = |error: LogError| {
+            tracing::error!(partition = ?self, %error, "the log could not be forced to disk");
+            ErrorCode::KAFKA_STORAGE_ERROR
+        };
         let job = {
             let mut log = self.log.lock();
             if only_if_due && !log.needs_flush(now_ms) {
-                return false;
+                return Ok(false);
             }
             log.begin_flush()
         };
-        match job {
-            Ok(Some(job)) => {
-                let outcome = job.run();
-                if let Err(error) = self.log.lock().finish_flush(&job, outcome, now_ms) {
-                    tracing::error!(partition = ?self, %error, "the log could not be forced to disk");
-                }
-                true
-            }
-            Ok(None) => false,
-            Err(error) => {
-                tracing::error!(partition = ?self, %error, "the log could not be forced to disk");
-                false
-            }
-        }
+        let Some(job) = job.map_err(failed)? else { return Ok(false) };
+        let outcome = job.run();
+        self.log.lock().finish_flush(&job, outcome, now_ms).map_err(failed)?;
+        Ok(true)
     }
 
     pub(super) fn meta(&self) -> Arc<image::Partition> {
@@ -660,7 +655,13 @@ impl Partition {
         self.leading.store(after, Ordering::Release);
         drop(followers);
         self.publish(&mut log);
+        let end = log.log_end_offset();
         drop(log);
+        tracing::debug!(
+            partition = ?self, leader = meta.leader, epoch = meta.leader_epoch, isr = ?meta.isr, elr = ?meta.elr,
+            last = ?meta.last_known_elr, end,
+            high_watermark = self.high_watermark(), "as the metadata says"
+        );
         if before == after {
             return RoleChange::None;
         }

@@ -86,6 +86,8 @@ pub(crate) struct ReplicaOptions {
     pub(crate) dirs: LogDirs,
     pub(crate) defaults: Arc<BrokerDefaults>,
     pub(crate) high_watermarks: HashMap<TopicPartition, i64>,
+    /// The start found logs that have lost records, or may have.
+    pub(crate) has_lost_records: bool,
 }
 
 pub(crate) struct ReplicaManager {
@@ -96,6 +98,7 @@ pub(crate) struct ReplicaManager {
     table: ArcSwap<Table>,
     /// The high watermarks of before the last stop, taken out as replicas are made.
     recovered: Mutex<HashMap<TopicPartition, i64>>,
+    has_lost_records: bool,
     /// Taken by whoever changes the table.
     changing: Mutex<()>,
     pub(crate) dir_reports: DirReports,
@@ -121,6 +124,7 @@ impl ReplicaManager {
             defaults: options.defaults,
             table: ArcSwap::default(),
             recovered: Mutex::new(options.high_watermarks),
+            has_lost_records: options.has_lost_records,
             changing: Mutex::default(),
             dir_reports: DirReports::default(),
             dirs_alarm,
@@ -190,6 +194,11 @@ impl ReplicaManager {
         concerned
     }
 
+    /// Whether this start found logs that have lost records, or may have: none of its replicas may lead before it has fetched.
+    pub(crate) fn has_lost_records(&self) -> bool {
+        self.has_lost_records
+    }
+
     pub(crate) fn dirs(&self) -> &LogDirs {
         &self.dirs
     }
@@ -231,6 +240,13 @@ impl ReplicaManager {
             }
             deleted.push(topic.name.clone());
         }
+        // A topic that was made anew under its name has commits of its own by now.
+        deleted.retain(|name| image.topic(name).is_none());
+        if !deleted.is_empty() {
+            listener.on_topics_deleted(&deleted);
+        }
+        // Before the roles: an in-sync set that was agreed on by a new min.insync.replicas must not be judged by the old one.
+        self.refresh_settings(before, image);
         let mut roles = Vec::new();
         let is_offline =
             |topic: &TopicReplicas| topic.partitions.iter().any(|slot| matches!(slot, Slot::Offline));
@@ -245,7 +261,6 @@ impl ReplicaManager {
             table.by_id.insert(replicas.id, replicas);
         }
         self.table.store(Arc::new(table));
-        self.refresh_settings(before, image);
         for (partition, change) in roles {
             match change {
                 RoleChange::Elected(epoch) => listener.on_elected(&partition, epoch),
@@ -253,9 +268,6 @@ impl ReplicaManager {
                 RoleChange::None => {}
             }
             concerned.push(partition);
-        }
-        if !deleted.is_empty() {
-            listener.on_topics_deleted(&deleted);
         }
         self.applied.send_replace(image.offset());
         concerned
@@ -334,9 +346,11 @@ impl ReplicaManager {
     /// concerns.
     fn report_directory(&self, topic: &image::Topic, meta: &image::Partition, slot: &Slot) {
         let said = meta.directory_of(self.node_id);
+        let id = TopicPartition::new(topic.name.as_str(), meta.index);
+        let lies_in = || self.dirs.directory_id_of(&id).map(|id| Uuid(id.0));
         let found = match slot {
-            Slot::Here(partition) => self.dirs.directory_id_of(&partition.id()).map(|id| Uuid(id.0)),
-            Slot::Offline => said.or(Some(LOST_DIRECTORY)),
+            Slot::Here(_) => lies_in(),
+            Slot::Offline => said.or_else(lies_in).or(Some(LOST_DIRECTORY)),
             Slot::Absent => None,
         };
         if let Some(found) = found.filter(|found| said != Some(*found)) {

@@ -82,6 +82,8 @@ pub struct Broker {
     /// It is on its way out and gets no new leaderships.
     pub shutting_down: bool,
     pub log_dirs: Vec<Uuid>,
+    /// The epoch before this one, if nothing can have been lost since and the broker has not been let in yet; else −1.
+    pub former_epoch: BrokerEpoch,
 }
 
 impl Broker {

@@ -120,6 +120,9 @@ pub struct RegisterBrokerRecord {
     pub log_dirs: Vec<Uuid>,
     #[kafka(tag = 0)]
     pub shutting_down: bool,
+    /// The epoch before this one, if nothing can have been lost since and the broker has not been let in yet; else −1.
+    #[kafka(tag = 1, default = -1)]
+    pub former_epoch: BrokerEpoch,
 }
 
 /// A broker is forgotten.

@@ -162,6 +162,9 @@ impl Image {
         let mut broker = Arc::clone(self.broker(id).ok_or(ReplayError::NoSuchBroker { id })?);
         let changed = Arc::make_mut(&mut broker);
         changed.fenced = flag(record.fenced).unwrap_or(changed.fenced);
+        if !changed.fenced {
+            changed.former_epoch = -1;
+        }
         changed.shutting_down = flag(record.shutting_down).unwrap_or(changed.shutting_down);
         self.brokers.insert(id, broker);
         Ok(())
@@ -233,6 +236,7 @@ fn broker(record: &RegisterBrokerRecord) -> Broker {
         fenced: record.fenced,
         shutting_down: record.shutting_down,
         log_dirs: record.log_dirs.clone(),
+        former_epoch: record.former_epoch,
     }
 }
 
@@ -252,6 +256,7 @@ pub(super) fn register_record(broker: &Broker) -> RegisterBrokerRecord {
         fenced: broker.fenced,
         log_dirs: broker.log_dirs.clone(),
         shutting_down: broker.shutting_down,
+        former_epoch: broker.former_epoch,
     }
 }
 

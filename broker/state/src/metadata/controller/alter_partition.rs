@@ -11,7 +11,7 @@ use headrace_protocol::{ErrorCode, Uuid};
 
 use super::Outcome;
 use super::brokers::check_epoch;
-use super::partition_change::Change;
+use super::partition_change::{Change, has_directory};
 use crate::metadata::configs::BrokerDefaults;
 use crate::metadata::image::Image;
 use crate::metadata::model::{BrokerEpoch, BrokerId, Partition, Topic};
@@ -114,7 +114,10 @@ fn check(
         return Err(ErrorCode::INVALID_REQUEST);
     }
     let is_eligible = |&(id, epoch): &(BrokerId, BrokerEpoch)| {
-        image.broker(id).is_some_and(|known| known.is_live() && (epoch < 0 || epoch == known.epoch))
+        let lives =
+            image.broker(id).is_some_and(|known| known.is_live() && (epoch < 0 || epoch == known.epoch));
+        // One whose directory is gone has to say first where it is now, and that it was made anew there.
+        lives && has_directory(image, partition, id)
     };
     // A leader that is shutting down may still say who is in sync with it.
     if members.iter().any(|member| member.0 != leader && !is_eligible(member)) {
@@ -134,9 +137,6 @@ fn change(
     let mut change = Change::of(image, defaults, topic, partition);
     change.isr = members.iter().map(|(id, _)| *id).collect();
     change.recovered = data.leader_recovery_state == 0;
-    for (id, _) in members {
-        change.move_to_present_directory(*id);
-    }
     complete_reassignment(&mut change);
     change.record().unwrap_or_else(|| PartitionChangeRecord::of(topic.id, partition.index))
 }
@@ -181,8 +181,14 @@ mod tests {
     use super::super::testing::{
         apply, brokers, create_with, fence, in_directory, proposal, reassignment, t0, t0_change,
     };
+    use headrace_protocol::messages::assign_replicas_to_dirs::{
+        AssignReplicasToDirsRequest, AssignReplicasToDirsRequestDirectoryData,
+        AssignReplicasToDirsRequestPartitionData, AssignReplicasToDirsRequestTopicData,
+    };
+
     use super::super::{
-        alter_partition_reassignments, begin_controlled_shutdown, register_broker, set_fenced,
+        alter_partition_reassignments, assign_replicas_to_dirs, begin_controlled_shutdown, register_broker,
+        set_fenced,
     };
     use super::*;
     use crate::metadata::record::MetadataRecord;
@@ -319,8 +325,22 @@ mod tests {
         let image = apply(&image, &register_broker(&image, &defaults, &in_directory(2, 72)).0);
         let epoch = image.broker(1).unwrap().epoch;
         assert_eq!(t0(&image).isr, [1]);
-        let image = apply(&image, &records(&image, &proposal(&image, &[1, 2])));
+        let refused = alter_partition(&image, &defaults, &proposal(&image, &[1, 2]), 3).1;
+        assert_eq!(refused.topics[0].partitions[0].error_code, ErrorCode::INELIGIBLE_REPLICA);
+        let says = AssignReplicasToDirsRequest {
+            broker_id: 2,
+            broker_epoch: image.broker(2).unwrap().epoch,
+            directories: vec![AssignReplicasToDirsRequestDirectoryData {
+                id: Uuid([72; 16]),
+                topics: vec![AssignReplicasToDirsRequestTopicData {
+                    topic_id: image.topic("t").unwrap().id,
+                    partitions: vec![AssignReplicasToDirsRequestPartitionData { partition_index: 0 }],
+                }],
+            }],
+        };
+        let image = apply(&image, &assign_replicas_to_dirs(&image, &defaults, &says).0);
         assert_eq!(t0(&image).directories, [Uuid([1; 16]), Uuid([72; 16])]);
+        let image = apply(&image, &records(&image, &proposal(&image, &[1, 2])));
         assert_eq!(t0(&apply(&image, &set_fenced(&image, &defaults, 1, epoch, true).0)).leader, 2);
     }
 }

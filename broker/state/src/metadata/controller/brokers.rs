@@ -54,7 +54,12 @@ pub fn register_broker(
     // The image's offset grows with every batch; within one batch the epoch before counts.
     let before = image.broker(request.id).map_or(-1, |known| known.epoch);
     let broker_epoch = i64::try_from(image.offset()).unwrap_or(i64::MAX - 1).max(before) + 1;
-    let is_clean = before >= 0 && request.previous_epoch == before;
+    // A registration whose answer did not arrive, of a process that was gone before it was let in, took nothing from the log.
+    let former = image.broker(request.id).filter(|known| known.fenced).map_or(-1, |known| known.former_epoch);
+    let is_clean = before >= 0
+        && request.previous_epoch >= 0
+        && (request.previous_epoch == before || request.previous_epoch == former);
+    let former_epoch = if is_clean && request.fenced { request.previous_epoch } else { -1 };
     let former_dirs = image.broker(request.id).map_or(&[][..], |known| &known.log_dirs);
     let lacks_some =
         !request.log_dirs.is_empty() && former_dirs.iter().any(|dir| !request.log_dirs.contains(dir));
@@ -73,6 +78,7 @@ pub fn register_broker(
         fenced: request.fenced,
         log_dirs: request.log_dirs.clone(),
         shutting_down: false,
+        former_epoch,
     };
     let records = with_partitions(image, record.into(), |after, topic, partition| {
         let id = request.id;
@@ -86,7 +92,9 @@ pub fn register_broker(
         // A replica of which it is not known where it was may have been in a directory that is gone.
         let may_be_gone =
             lacks_some && directory_of(&partition.replicas, &partition.directories, id).is_none();
-        if !is_clean || may_be_gone || !has_directory(after, partition, id) {
+        // ... and one whose directory had failed may have lost what the disk did not take, though it is back.
+        let had_failed = image.broker(id).is_some() && !has_directory(image, partition, id);
+        if !is_clean || may_be_gone || had_failed || !has_directory(after, partition, id) {
             change.unclean = Some(id);
         }
         change.record()
@@ -344,6 +352,25 @@ mod tests {
             assert_eq!(state(&after, "t"), (1, vec![1], 0));
             assert_eq!(after.partition("t", 0).unwrap().elr, elr, "{previous_epoch}");
         }
+    }
+
+    #[test]
+    fn a_registration_whose_process_was_never_let_in_makes_the_next_one_no_less_clean() {
+        let defaults = BrokerDefaults::new(1, [("min.insync.replicas".into(), "2".into())]).unwrap();
+        let image = create_with(&brokers(2), "t", &[&[1, 2]]);
+        let previous_epoch = image.broker(2).unwrap().epoch;
+        let again = |image: &Image, incarnation: u8| {
+            let incarnation = Uuid([incarnation; 16]);
+            let request = RegisterBroker { incarnation, fenced: true, previous_epoch, ..registration(2) };
+            apply(image, &register_broker(image, &defaults, &request).0)
+        };
+        let twice = again(&again(&image, 50), 51);
+        assert_eq!(twice.partition("t", 0).unwrap().elr, [2], "the first answer did not arrive");
+        let first = again(&image, 50);
+        let epoch = first.broker(2).unwrap().epoch;
+        let let_in = apply(&first, &set_fenced(&first, &defaults, 2, epoch, false).0);
+        let fenced = apply(&let_in, &set_fenced(&let_in, &defaults, 2, epoch, true).0);
+        assert_eq!(again(&fenced, 51).partition("t", 0).unwrap().elr, Vec::<i32>::new());
     }
 
     #[test]
