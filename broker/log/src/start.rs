@@ -48,11 +48,11 @@ pub struct About {
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) dir: usize,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(crate) partition: TopicPartition,
     pub(crate) clean: bool,
-    recovery_point: Offset,
-    log_start: Offset,
+    pub(crate) recovery_point: Offset,
+    pub(crate) log_start: Offset,
 }
 
 impl LogDirs {
