@@ -56,7 +56,7 @@ pub(crate) async fn open(options: &Options, machine: Machine) -> Result<Arc<Brok
         let (image, defaults) = (metadata.image(), Arc::clone(&defaults));
         let now_ms = clock.now_ms();
         let disk = Arc::clone(&disk);
-        blocking.run(move || open_logs(disk, &config, &cluster_id, &image, &defaults, now_ms)).await??
+        blocking.run(move || open_logs(&disk, &config, &cluster_id, &image, &defaults, now_ms)).await??
     };
     let replicas = ReplicaManager::new(ReplicaOptions {
         node_id: config.node_id,
@@ -134,7 +134,7 @@ fn broker_defaults(options: &Options) -> Result<BrokerDefaults, ConfigError> {
 }
 
 fn open_logs(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     config: &Config,
     cluster_id: &Str,
     image: &Image,
@@ -153,7 +153,7 @@ fn open_logs(
         let directory_id = known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0));
         About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
     };
-    let (dirs, report) = LogDirs::open(&disk, options, &about, &mut rand::random, now_ms)?;
+    let (dirs, report) = LogDirs::open(disk, options, &about, &mut rand::random, now_ms)?;
     for (path, reason) in &report.failed {
         tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
     }
