@@ -75,7 +75,7 @@ fn measure(running: &mut Running) -> Result<Figures> {
     })?;
     let replicas = metadata.partitions.iter().find(|p| p.topic == OFFSETS_TOPIC).map(|p| p.replicas);
     ensure!(replicas == Some(REPLICAS as usize), "the offsets have {replicas:?} replicas");
-    let mut coordinator = Connection::open(address(&metadata, admin.coordinator(&groups[0])?)?)?;
+    let mut coordinator = first_commit(&mut admin, &metadata, &groups[0])?;
     let watch = Watch::start();
     for group in &groups {
         coordinator.commit(group, "offsets", PARTITIONS, COMMITTED)?;
@@ -87,6 +87,19 @@ fn measure(running: &mut Running) -> Result<Figures> {
     })?;
     let killed = take_over(running, &metadata, &groups, Running::kill)?;
     Ok(Figures { commit_s, stopped, killed })
+}
+
+/// Commits until that is taken: who leads the groups' partition may not have read it yet, or may not yet know that it leads.
+fn first_commit(admin: &mut Connection, metadata: &Metadata, group: &str) -> Result<Connection> {
+    let watch = Watch::start();
+    loop {
+        let mut coordinator = Connection::open(address(metadata, admin.coordinator(group)?)?)?;
+        match coordinator.commit(group, "offsets", PARTITIONS, COMMITTED) {
+            Ok(()) => return Ok(coordinator),
+            Err(error) => ensure!(watch.elapsed() < DEADLINE, "no coordinator takes a commit: {error}"),
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// Ends the coordinator, waits until another serves all groups, and brings the first one back.
@@ -167,10 +180,10 @@ fn groups() -> Vec<String> {
     (0..).map(|n| format!("group-{n}")).filter(|group| partition_of(group) == wanted).take(GROUPS).collect()
 }
 
-/// As Kafka decides it: `String.hashCode()` without its sign, over the partitions.
+/// As Kafka decides it: the absolute value of `String.hashCode()`, over the partitions.
 fn partition_of(group: &str) -> u32 {
-    let hash = group.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    (hash & 0x7fff_ffff) % OFFSETS_PARTITIONS
+    let hash = group.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
+    hash.checked_abs().unwrap_or(0).unsigned_abs() % OFFSETS_PARTITIONS
 }
 
 fn table(results: &[(String, String, Figures)]) -> String {
@@ -200,4 +213,18 @@ fn table(results: &[(String, String, Figures)]) -> String {
         let _ = writeln!(text, " {target} |");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::partition_of;
+
+    #[test]
+    fn partitions_are_those_that_kafka_gives() {
+        // From Kafka's own `Utils.abs(group.hashCode()) % 50`; the hashes of the last three are negative.
+        let told = [("group-0", 48), ("g", 3), ("group-156", 0), ("order-processor", 23), ("billing", 9)];
+        for (group, partition) in told {
+            assert_eq!(partition_of(group), partition, "{group}");
+        }
+    }
 }

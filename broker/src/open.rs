@@ -57,7 +57,7 @@ pub(crate) async fn open(options: &Options, machine: Machine) -> Result<Arc<Brok
         let (image, defaults) = (metadata.image(), Arc::clone(&defaults));
         let now_ms = clock.now_ms();
         let disk = Arc::clone(&disk);
-        blocking.run(move || open_logs(disk, &config, &cluster_id, &image, &defaults, now_ms)).await??
+        blocking.run(move || open_logs(&disk, &config, &cluster_id, &image, &defaults, now_ms)).await??
     };
     let replicas = ReplicaManager::new(ReplicaOptions {
         node_id: config.node_id,
@@ -136,7 +136,7 @@ fn broker_defaults(options: &Options) -> Result<BrokerDefaults, ConfigError> {
 }
 
 fn open_logs(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     config: &Config,
     cluster_id: &Str,
     image: &Image,
@@ -156,10 +156,10 @@ fn open_logs(
         About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
     };
     // Should this process die while it repairs logs, the next must not take them for whole.
-    registration::set_aside(&*disk, config);
-    let opened = LogDirs::open(&disk, options, &about, &mut rand::random, now_ms);
+    registration::set_aside(&**disk, config);
+    let opened = LogDirs::open(disk, options, &about, &mut rand::random, now_ms);
     if opened.as_ref().map_or(true, |(_, report)| report.damaged == 0) {
-        registration::put_back(&*disk, config);
+        registration::put_back(&**disk, config);
     }
     let (dirs, report) = opened?;
     for (path, reason) in &report.failed {

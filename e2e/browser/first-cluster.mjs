@@ -1,11 +1,12 @@
-// A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic, gives the cluster more brokers.
-// usage: node first-cluster.mjs BASE_URL KEY NAME SCREENSHOT_DIR
-import { mkdtempSync } from "node:fs";
+// A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic, gives the cluster more brokers, sees what
+// its partitions lack while one of them is away, and restarts it.
+// usage: node first-cluster.mjs BASE_URL KEY NAME SCREENSHOT_DIR CLUSTERS_DIR
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [base, key, name, shots] = process.argv.slice(2);
+const [base, key, name, shots, clusters] = process.argv.slice(2);
 const profile = mkdtempSync(join(tmpdir(), "headrace-e2e-chromium-"));
 const context = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -69,6 +70,42 @@ try {
   await page.getByRole("tab", { name: "Overview" }).click();
   await page.getByText("Every replica is in sync.").waitFor();
   await shot("partitions");
+
+  await page.getByRole("tab", { name: "Topics" }).click();
+  await page.getByRole("button", { name: "Create topic" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("of-three");
+  await page.getByRole("button", { name: "Create topic" }).last().click();
+  await page.getByRole("link", { name: "of-three" }).or(page.getByRole("heading", { name: "of-three" })).first().waitFor();
+  await page.getByRole("tab", { name: "Topics" }).click();
+  // Stopped, not killed: the service starts another at once where a process has ended.
+  const id = (await page.request.get(`${base}/v1/clusters/${name}`, { headers: { authorization: `Bearer ${key}` } }).then((r) => r.json())).id;
+  const pid = Number(readFileSync(join(clusters, id, "broker-3", "broker.pid"), "utf8"));
+  process.kill(pid, "SIGSTOP");
+  try {
+    await page.getByRole("row", { name: /of-three/ }).getByText(/partitions? under-replicated/).waitFor();
+    await shot("topics-lacking");
+    await page.getByRole("link", { name: "of-three" }).click();
+    await page.getByTitle("broker 3: not in sync").first().waitFor();
+    await shot("topic-lacking");
+    await page.getByRole("tab", { name: "Overview" }).click();
+    await page.getByRole("status").getByText(/partitions? under-replicated/).waitFor();
+    await page.getByText("(missing: 3)").waitFor();
+    await shot("partitions-lacking");
+    await page.getByRole("tab", { name: "Brokers" }).click();
+    await page.getByRole("row", { name: /^3 / }).getByText("fenced").waitFor();
+    await shot("brokers-lacking");
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await page.getByRole("tab", { name: "Overview" }).click();
+  await page.getByText("Every replica is in sync.").waitFor();
+  await page.getByRole("status").filter({ hasText: /^running$/ }).waitFor();
+
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Restart brokers" }).click();
+  await page.waitForURL("**/operations/*");
+  await page.waitForFunction(() => document.querySelector('[role="progressbar"][aria-label="Progress"]')?.getAttribute("aria-valuenow") === "100", null, { timeout: 120_000 });
+  await shot("restarted");
 } catch (e) {
   await shot("failed");
   problems.push(String(e));
@@ -79,4 +116,4 @@ if (problems.length) {
   console.error(problems.join("\n"));
   process.exit(1);
 }
-console.log("signed in, made a cluster, saw it run, made a topic, gave it more brokers");
+console.log("signed in, made a cluster, saw it run, made a topic, gave it more brokers, saw one away, restarted it");

@@ -43,7 +43,6 @@ class Broker:
     def address(self):
         return f"{self.host}:{self.client_port}"
 
-
     def start(self):
         assert not self.is_running, f"broker {self.node} runs already"
         with open(self.log, "ab") as log:
@@ -118,19 +117,25 @@ class Cluster:
         return self.metadata(topic).topics[topic].partitions[partition].leader
 
     def until_in_sync(self, count=None, timeout=60):
-        """Every broker that runs is a member, and every partition has all its replicas in sync."""
-        count = count or sum(b.is_running for b in self.brokers.values())
+        """Every broker that runs is a member, and every partition has all its replicas in sync: as each of them sees it.
+
+        What one of them says is not enough. Who was cut off, or has just lost the others, still shows what was true before; only who
+        was away has certainly seen its own absence and return, for a broker takes no clients before."""
+        running = [b for b in self.brokers.values() if b.is_running]
+        count = count or len(running)
 
         def in_sync():
             for b in self.brokers.values():
                 assert b.process is None or b.process.poll() in (None, 0, -9, -15), b.tail()
-            try:
-                m = self.metadata()
-            except Exception as e:
-                raise AssertionError(e)
-            late = [(t.topic, p.id, p.isrs) for t in m.topics.values() for p in t.partitions.values() if len(p.isrs) < len(p.replicas)]
-            assert len(m.brokers) == count, f"members: {sorted(m.brokers)}"
-            assert not late, f"late: {late[:5]}"
+            for b in running:
+                try:
+                    m = self.metadata(of=b)
+                except Exception as e:
+                    raise AssertionError(f"broker {b.node}: {e}")
+                late = [(t.topic, p.id, p.leader, p.isrs) for t in m.topics.values() for p in t.partitions.values()
+                        if p.leader < 0 or len(p.isrs) < len(p.replicas)]
+                assert len(m.brokers) == count, f"broker {b.node} knows the members {sorted(m.brokers)}"
+                assert not late, f"broker {b.node} sees late: {late[:5]}"
             return True
         try:
             until(f"{count} brokers in sync", in_sync, timeout)

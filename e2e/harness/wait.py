@@ -4,7 +4,10 @@ import time
 
 
 def until(what, condition, timeout=30, every=0.1):
-    """Calls condition() until it answers something true, and returns that."""
+    """Calls condition() until it answers something true, and returns that.
+
+    What it raises is kept as text: an exception holds the frames that it passed through, and with them the clients of the test that
+    waited. One of those lived on into the next test and made its topic, by asking for it at the same address."""
     deadline = time.monotonic() + timeout
     last = None
     while True:
@@ -12,11 +15,11 @@ def until(what, condition, timeout=30, every=0.1):
             value = condition()
             if value:
                 return value
-            last = value
+            last = repr(value)
         except AssertionError as e:
-            last = e
+            last = repr(e)
         except OSError as e:
-            last = e
+            last = repr(e)
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s for {what}; last seen: {last!r}")
+            raise AssertionError(f"waited {timeout} s for {what}; last seen: {last}")
         time.sleep(every)

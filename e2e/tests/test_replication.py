@@ -105,6 +105,30 @@ def test_a_frozen_leader_is_replaced_and_comes_back_as_a_follower():
         cluster.remove()
 
 
+def test_a_late_follower_leaves_the_isr_of_a_fresh_cluster():
+    """Nobody has joined or left any ISR yet, and its session does not end: how late it is decides alone."""
+    cluster = Cluster(3, {"replica.lag.time.max.ms": 2_000, "broker.session.timeout.ms": 120_000})
+    try:
+        cluster.start()
+        create_topic(cluster.bootstrap, "t", replicas=3)
+        controller = cluster.metadata().controller_id
+        leader = cluster.leader("t")
+        late = next(n for n in cluster.brokers if n not in (leader, controller))
+        cluster.brokers[late].kill(signal.SIGSTOP)
+        p = Producer({"bootstrap.servers": ",".join(b.address for n, b in cluster.brokers.items() if n != late), "acks": "all"})
+        failed, began = [], time.monotonic()
+        p.produce("t", b"x", on_delivery=lambda e, m: failed.append(e) if e else None)
+        assert p.flush(30) == 0 and failed == []
+        took = time.monotonic() - began
+        measured.note("acknowledged without a follower that hangs (replica.lag.time.max.ms of 2 s)", took)
+        assert took < 10
+        assert late not in cluster.metadata("t", of=cluster.brokers[leader]).topics["t"].partitions[0].isrs
+        cluster.brokers[late].kill(signal.SIGCONT)
+        cluster.until_in_sync(3)
+    finally:
+        cluster.remove()
+
+
 def test_committed_offsets_move_with_their_coordinator(three):
     create_topic(three.bootstrap, "t", replicas=3)
     g = Consumer({"bootstrap.servers": three.bootstrap, "group.id": "g", "enable.auto.commit": False})

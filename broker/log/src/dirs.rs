@@ -167,6 +167,12 @@ impl LogDirs {
         self.partitions.read().keys().cloned().collect()
     }
 
+    /// Those that lie in a directory that works, and could not be opened.
+    pub fn unopened(&self) -> Vec<TopicPartition> {
+        let unopened = self.unopened.lock();
+        unopened.values().filter(|at| self.dirs[at.dir].works()).map(|at| at.partition.clone()).collect()
+    }
+
     /// The directories that work.
     pub fn dirs(&self) -> Vec<DirInfo> {
         let counts = self.partitions_per_dir();
@@ -313,10 +319,12 @@ impl LogDirs {
         Ok(log)
     }
 
-    /// Takes a partition away: its directory is renamed now and removed by [`LogDirs::purge`] after its
-    /// `file.delete.delay.ms`. False if there is none.
+    /// Takes a partition away, also one that could not be opened: its directory is renamed now and removed by [`LogDirs::purge`] after
+    /// its `file.delete.delay.ms`. False if there is none.
     pub fn delete(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
-        let Some(entry) = self.partitions.write().remove(partition) else { return Ok(false) };
+        let Some(entry) = self.partitions.write().remove(partition) else {
+            return self.delete_unopened(partition, now_ms);
+        };
         self.give_up_move(partition);
         let mut log = entry.log.lock();
         log.failed = Some("the partition was deleted".to_owned());
@@ -324,6 +332,16 @@ impl LogDirs {
         log.segments.iter().for_each(Segment::close_files);
         let due_ms = now_ms.saturating_add(log.config().file_delete_delay_ms);
         self.rename_away(log.dir(), log.topic_id(), due_ms)?;
+        Ok(true)
+    }
+
+    fn delete_unopened(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
+        let mut unopened = self.unopened.lock();
+        let Some(found) = unopened.get(partition) else { return Ok(false) };
+        // Its own delay is not known: the topic's configuration comes with opening.
+        let due_ms = now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
+        self.rename_away(&found.path, None, due_ms)?;
+        unopened.remove(partition);
         Ok(true)
     }
 
@@ -379,6 +397,14 @@ impl LogDirs {
             }
             if let Some(high_watermark) = high_watermarks.get(&partition) {
                 watermarks.insert(partition, *high_watermark);
+            }
+        }
+        // Of what has yet to be opened it stays as it was: without it, deleted records would be there again.
+        for found in self.unopened.lock().values() {
+            let (recovery, starts, _) = &mut by_dir[found.dir];
+            recovery.insert(found.partition.clone(), found.recovery_point);
+            if found.log_start > 0 {
+                starts.insert(found.partition.clone(), found.log_start);
             }
         }
         let mut outcome = Ok(());

@@ -54,8 +54,8 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     pub(crate) partition: TopicPartition,
     pub(crate) clean: bool,
-    recovery_point: Offset,
-    log_start: Offset,
+    pub(crate) recovery_point: Offset,
+    pub(crate) log_start: Offset,
 }
 
 impl LogDirs {

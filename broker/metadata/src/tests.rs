@@ -2,6 +2,7 @@
 
 mod cluster;
 mod failover;
+mod full_disk;
 mod membership;
 mod one_node;
 mod partitions;

@@ -56,6 +56,11 @@ impl Config {
     pub fn entries(&self) -> impl Iterator<Item = (&'static KeyDefinition, Option<&str>, Source)> {
         KEYS.iter().zip(&self.entries).map(|(key, entry)| (key, entry.value.as_deref(), entry.source))
     }
+
+    /// Whether a key was given a value, be it that of its default.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.entries().any(|(key, _, source)| key.name == name && source != Source::Default)
+    }
 }
 
 config_keys! {
@@ -210,7 +215,7 @@ config_keys! {
 
     /// Partitions of `__consumer_offsets`.
     offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", Some("50"), between(1, 100_000);
-    /// Replicas of `__consumer_offsets`; no more than there are brokers when it is made.
+    /// Replicas of `__consumer_offsets`. If this is set, there are no consumer groups until there are so many brokers; if not, there are as many as there are brokers when the topic is made, and at most 3.
     offsets_topic_replication_factor: i32 = "offsets.topic.replication.factor", Some("3"), between(1, 32767);
     /// Segment size of `__consumer_offsets`, in bytes.
     offsets_topic_segment_bytes: i32 = "offsets.topic.segment.bytes", Some("104857600"), at_least(1);

@@ -77,10 +77,15 @@ fn template(broker: &Broker, name: Str) -> CreatableTopic {
             ..CreatableTopic::default()
         };
     }
-    // The default of 3 replicas must not keep a small cluster from having groups at all; nor may a larger one whose brokers are still
-    // starting get fewer for good.
-    let brokers = broker.image().brokers().count().max(broker.metadata.status().voters.len());
-    let replicas = usize::try_from(config.offsets_topic_replication_factor).unwrap_or(1).min(brokers.max(1));
+    let asked = usize::try_from(config.offsets_topic_replication_factor).unwrap_or(1);
+    let replicas = if config.is_given("offsets.topic.replication.factor") {
+        // As Kafka: until there are as many brokers, there are no groups.
+        asked
+    } else {
+        // The default of 3 must not keep a small cluster from having groups at all; nor may a larger one whose brokers are still starting
+        // get fewer for good.
+        asked.min(broker.image().brokers().count().max(broker.metadata.status().voters.len()).max(1))
+    };
     let configs = [
         ("cleanup.policy", "compact".to_owned()),
         ("compression.type", "producer".to_owned()),

@@ -4,6 +4,8 @@
 //! must not change a log that has since been given to another leader, or leads itself. Records are taken back by leader epoch
 //! (KIP-101, KIP-595), never by high watermark.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use headrace_metadata::sabotage::{self, Sabotage};
 use headrace_protocol::ErrorCode;
@@ -57,9 +59,15 @@ impl Partition {
         let mut bytes = 0;
         if !records.is_empty() {
             let info = log.append_as_follower(records, now_ms).map_err(|error| {
-                tracing::error!(partition = ?self, %error, "records from the leader could not be appended");
+                // It is tried again and again, for hours where the disk is full.
+                if !self.append_failed.swap(true, Ordering::Relaxed) {
+                    tracing::error!(partition = ?self, %error, "records from the leader could not be appended; it is tried again, and said again only after a success");
+                }
                 ErrorCode(error.kafka_code())
             })?;
+            if self.append_failed.swap(false, Ordering::Relaxed) {
+                tracing::info!(partition = ?self, "records from the leader are appended again");
+            }
             bytes = info.size_bytes;
         }
         let high_watermark = leader.high_watermark.min(log.log_end_offset()).max(self.high_watermark());

@@ -87,6 +87,8 @@ pub(crate) struct Partition {
     /// When a consumer was last sent to a follower, on the monotonic clock; 0 for never.
     sent_away_ms: AtomicU64,
     retired: AtomicBool,
+    /// What the leader sent could not be appended, which is said once. Changed under the log's lock only.
+    pub(super) append_failed: AtomicBool,
     /// Consumers, who wait for the high watermark.
     pub(super) fetch_waiters: FetchWaiters,
     /// Followers, who wait for the log end.
@@ -165,6 +167,7 @@ impl Partition {
             isr_queue: parts.isr_queue,
             sent_away_ms: AtomicU64::new(0),
             retired: AtomicBool::new(false),
+            append_failed: AtomicBool::new(false),
             fetch_waiters: FetchWaiters::default(),
             follower_waiters: FetchWaiters::default(),
             commit: Notify::new(),

@@ -294,7 +294,11 @@ impl ReplicaManager {
                     roles.push((replica, RoleChange::Resigned));
                     Slot::Absent
                 }
-                Slot::Absent | Slot::Offline => Slot::Absent,
+                Slot::Offline => {
+                    self.delete_files(&TopicPartition::new(topic.name.as_str(), meta.index));
+                    Slot::Absent
+                }
+                Slot::Absent => Slot::Absent,
             };
             if let Slot::Here(replica) = &slot {
                 roles.push((Arc::clone(replica), replica.apply(meta)));
@@ -391,9 +395,16 @@ impl ReplicaManager {
     }
 
     fn retire(&self, replicas: &TopicReplicas, listener: &dyn LeadershipListener) {
-        for partition in replicas.here() {
-            if self.retire_one(partition) {
-                listener.on_resigned(partition);
+        for (index, slot) in (0..).zip(&replicas.partitions) {
+            match slot {
+                Slot::Here(partition) => {
+                    if self.retire_one(partition) {
+                        listener.on_resigned(partition);
+                    }
+                }
+                // It may be there all the same, and would be in the way of another topic of this name.
+                Slot::Offline => self.delete_files(&TopicPartition::new(replicas.name.as_str(), index)),
+                Slot::Absent => {}
             }
         }
     }
@@ -401,11 +412,14 @@ impl ReplicaManager {
     /// Deletes a replica; true if it led its partition.
     fn retire_one(&self, partition: &Partition) -> bool {
         let was_leading = partition.retire();
-        let id = partition.id();
-        if let Err(error) = self.dirs.delete(&id, self.clock.now_ms()) {
+        self.delete_files(&partition.id());
+        was_leading
+    }
+
+    fn delete_files(&self, id: &TopicPartition) {
+        if let Err(error) = self.dirs.delete(id, self.clock.now_ms()) {
             tracing::error!(partition = %id, %error, "the partition's directory could not be deleted");
         }
-        was_leading
     }
 
     /// Gives partitions whose topic's configuration changed the new one.
@@ -430,7 +444,8 @@ impl ReplicaManager {
     /// broker was away. A quorum
     /// that knows no topic at all is not believed, for it may be the one that lost its memory.
     pub(crate) fn delete_strays(&self, image: &Image) {
-        for id in self.dirs.partitions() {
+        // Of one that could not be opened only the name is known.
+        for id in self.dirs.partitions().into_iter().chain(self.dirs.unopened()) {
             let topic_id = self.dirs.get(&id).and_then(|log| log.lock().topic_id());
             let topic = match topic_id {
                 Some(topic_id) => image.topic_by_id(Uuid(topic_id.0)),
@@ -446,9 +461,7 @@ impl ReplicaManager {
                 tracing::warn!(partition = %id, "the metadata knows no topics, but this partition is on disk: it is kept");
             } else {
                 tracing::warn!(partition = %id, "the partition was deleted, or moved to other brokers: its directory goes");
-                if let Err(error) = self.dirs.delete(&id, self.clock.now_ms()) {
-                    tracing::error!(partition = %id, %error, "the partition's directory could not be deleted");
-                }
+                self.delete_files(&id);
             }
         }
     }

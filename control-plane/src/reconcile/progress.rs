@@ -255,13 +255,17 @@ fn set_in_sync(status: &mut Status, now: DateTime<Utc>) {
         }
         Some(all) => {
             let reason = if all.offline > 0 { "PartitionsOffline" } else { "ReplicasBehind" };
-            let refusing = all
-                .under_min_isr
-                .map_or_else(String::new, |count| format!(", {count} of them below min.insync.replicas"));
-            let message = format!(
-                "Of {} partitions {} lack in-sync replicas{refusing}; {} have no leader.",
-                all.total, all.under_replicated, all.offline
-            );
+            let counts = [
+                (all.under_replicated, "lack in-sync replicas"),
+                (all.under_min_isr.unwrap_or(0), "are below min.insync.replicas"),
+                (all.offline, "have no leader"),
+            ];
+            let lacking: Vec<String> = counts
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}"))
+                .collect();
+            let message = format!("Of {} partitions, {}.", all.total, lacking.join(", "));
             (false, reason, message)
         }
     };

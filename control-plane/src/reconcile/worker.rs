@@ -4,6 +4,7 @@
 //! writes in a transaction that checks the lease. If the lease is lost, or someone asks for something else meanwhile,
 //! the pass is dropped where it stands: whoever comes next finds what is there and goes on.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,7 +188,7 @@ impl<P: Provider> Reconciler<P> {
             for action in actions {
                 tracing::info!(cluster = cluster.name, %action, "reconciling");
                 self.begin(lease, &mut cluster, &observed, action).await?;
-                if let Err(source) = self.apply(&cluster, action).await {
+                if let Err(source) = self.apply_and_tell(lease, &mut cluster, action).await {
                     let error = Interrupted::Action { doing: action.to_string(), source };
                     self.failed(lease, &mut cluster, &observed, &error).await?;
                     return Err(error);
@@ -210,6 +211,54 @@ impl<P: Provider> Reconciler<P> {
             tracing::debug!(cluster = cluster.name, why, "the brokers do not say how they are");
         }
         Ok(Observed { nodes, view: view.ok() })
+    }
+
+    /// Does one thing, and tells meanwhile how the cluster is: a broker that does not answer is waited for for long, and that its
+    /// partitions lack replicas must not be told only afterwards.
+    async fn apply_and_tell(
+        &self,
+        lease: &Lease,
+        cluster: &mut Stored,
+        action: Action,
+    ) -> Result<(), provision::Error> {
+        let to = cluster.clone();
+        tokio::select! {
+            biased;
+            applied = self.apply(&to, action) => applied,
+            never = self.keep_telling(lease, cluster) => match never {},
+        }
+    }
+
+    async fn keep_telling(&self, lease: &Lease, cluster: &mut Stored) -> Infallible {
+        loop {
+            tokio::time::sleep(self.resync).await;
+            // Boxed, as the pass is. What is told is told again: that it could not be does not hold up what is done.
+            if let Err(error) = Box::pin(self.tell(lease, cluster)).await {
+                tracing::debug!(cluster = cluster.name, %error, "cannot tell how the cluster is");
+            }
+        }
+    }
+
+    /// Writes down how the cluster is while something is done to it.
+    async fn tell(&self, lease: &Lease, cluster: &mut Stored) -> Result<(), Interrupted> {
+        let observed = self.observe(cluster).await?;
+        let bootstrap = self.provider.bootstrap_servers(cluster).await?;
+        // Counts once it is stored: this can be dropped at any line.
+        let mut told = cluster.clone();
+        let mut transaction = self.hold(lease).await?;
+        let unfinished = operations::unfinished(&mut transaction, cluster.id).await?;
+        let findings = Findings {
+            observed: &observed,
+            unfinished: &kinds(&unfinished),
+            converged: false,
+            bootstrap_servers: bootstrap,
+            setback: None,
+        };
+        let status = progress::status(cluster, &findings, clock::now());
+        write_status(&mut transaction, &mut told, &observed, status).await?;
+        commit(transaction).await?;
+        *cluster = told;
+        Ok(())
     }
 
     /// Does one thing: to a node through the provider, to the cluster as a whole through its brokers.

@@ -19,9 +19,9 @@ describe("replication", () => {
     expect(partitionTrouble(well)).toEqual([]);
     expect(partitionTrouble({ ...well, under_min_isr: null })).toEqual([]);
     expect(partitionTrouble({ ...well, under_replicated: 3, under_min_isr: 1, offline: 2 })).toEqual([
-      "2 partitions without a leader",
-      "1 partition below min.insync.replicas",
-      "3 partitions with replicas behind",
+      { text: "2 partitions without a leader", refuses: true },
+      { text: "1 partition below min.insync.replicas", refuses: true },
+      { text: "3 partitions under-replicated", refuses: false },
     ]);
   });
 });

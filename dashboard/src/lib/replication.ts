@@ -18,11 +18,15 @@ export function restartsToGrow(from: number, to: number): boolean {
   return to > from && from < REPLICAS;
 }
 
+/** One thing that is wrong with partitions. Clients of such a partition are refused, or it only lacks a copy. */
+export type Trouble = { text: string; refuses: boolean };
+
 /** What is wrong with the partitions, worst first; empty when nothing is. */
-export function partitionTrouble(health: PartitionHealth): string[] {
+export function partitionTrouble(health: PartitionHealth): Trouble[] {
+  const { offline, under_min_isr: tooFew, under_replicated: behind } = health;
   return [
-    health.offline > 0 ? `${plural(health.offline, "partition")} without a leader` : "",
-    health.under_min_isr ? `${plural(health.under_min_isr, "partition")} below min.insync.replicas` : "",
-    health.under_replicated > 0 ? `${plural(health.under_replicated, "partition")} with replicas behind` : "",
-  ].filter(Boolean);
+    ...(offline > 0 ? [{ text: `${plural(offline, "partition")} without a leader`, refuses: true }] : []),
+    ...(tooFew ? [{ text: `${plural(tooFew, "partition")} below min.insync.replicas`, refuses: true }] : []),
+    ...(behind > 0 ? [{ text: `${plural(behind, "partition")} under-replicated`, refuses: false }] : []),
+  ];
 }

@@ -3,13 +3,13 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useCluster } from "../api/use-cluster";
 import type { Cluster } from "../api/types";
 import { formatInteger } from "../lib/format";
-import { partitionTrouble } from "../lib/replication";
 import { clientSnippets } from "../lib/snippets";
 import { CopyButton, CopyLine } from "../ui/copy";
 import { Icon } from "../ui/icons";
 import { Fact, Facts, Panel } from "../ui/panel";
 import { Pairs } from "../ui/pairs";
 import { Age } from "../ui/time";
+import { TroubleList } from "../ui/trouble";
 
 const route = getRouteApi("/shell/clusters/$cluster/");
 
@@ -96,32 +96,31 @@ function Partitions({ cluster }: { cluster: Cluster }) {
       </Panel>
     );
   }
-  const trouble = partitionTrouble(health);
   return (
     <Panel title="Partitions">
       <Facts>
-        <Fact name="All">
+        <Fact name="Total">
           <span className="num">{formatInteger(health.total)}</span>
         </Fact>
         <Fact name="Under-replicated">
-          <Count of={health.under_replicated} />
+          <Count of={health.under_replicated} bad="text-warn" />
         </Fact>
         <Fact name="Under min ISR">
-          <Count of={health.under_min_isr} />
+          <Count of={health.under_min_isr} bad="text-bad" />
         </Fact>
         <Fact name="Offline">
-          <Count of={health.offline} />
+          <Count of={health.offline} bad="text-bad" />
         </Fact>
       </Facts>
-      <p role="status" className={`mt-4 border-t border-line pt-3 ${trouble.length > 0 ? "text-warn" : "text-ink-2"}`}>
-        {trouble.length > 0 ? `${trouble.join("; ")}.` : "Every replica is in sync."}
-      </p>
+      <div role="status" className="mt-4 border-t border-line pt-3">
+        <TroubleList health={health} none="Every replica is in sync." />
+      </div>
     </Panel>
   );
 }
 
-function Count({ of: count }: { of: number | null | undefined }) {
-  return <span className={`num ${count ? "font-medium text-warn" : ""}`}>{formatInteger(count)}</span>;
+function Count({ of: count, bad }: { of: number | null | undefined; bad: string }) {
+  return <span className={`num ${count ? `font-medium ${bad}` : ""}`}>{formatInteger(count)}</span>;
 }
 
 function Conditions({ cluster }: { cluster: Cluster }) {

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { TOPICS_MAX, topicsQuery } from "../api/topics";
 import type { Topic } from "../api/types";
-import { formatInteger, plural } from "../lib/format";
+import { formatInteger } from "../lib/format";
 import { Button } from "../ui/button";
 import { columnsOf, DataTable } from "../ui/data-table";
 import { INPUT } from "../ui/field";
@@ -11,6 +11,7 @@ import { Empty } from "../ui/notice";
 import { NumberPager } from "../ui/pager";
 import { Panel } from "../ui/panel";
 import { QueryView } from "../ui/query-view";
+import { WorstTrouble } from "../ui/trouble";
 import { CreateTopicDialog } from "./create-topic";
 
 const route = getRouteApi("/shell/clusters/$cluster/topics");
@@ -27,12 +28,8 @@ function TopicLink({ name }: { name: string }) {
 }
 
 function ReplicaHealth({ topic }: { topic: Topic }) {
-  const { offline, under_min_isr: tooFew, under_replicated: behind } = topic.health;
   if (topic.partition_details.length === 0) return <span className="text-ink-3">–</span>;
-  if (offline > 0) return <span className="text-bad">{plural(offline, "partition")} without a leader</span>;
-  if (tooFew) return <span className="text-bad">{plural(tooFew, "partition")} below min.insync.replicas</span>;
-  if (behind > 0) return <span className="text-warn">{plural(behind, "partition")} under-replicated</span>;
-  return <span className="text-ink-2">all in sync</span>;
+  return <WorstTrouble health={topic.health} none="all in sync" />;
 }
 
 const COLUMNS = column.columns([

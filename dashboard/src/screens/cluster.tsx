@@ -122,6 +122,8 @@ function ClusterTabs({ cluster }: { cluster: string }) {
           <Tabs.Trigger
             key={value}
             value={value}
+            // From a topic's page its own tab leads back to the list; the tabs alone tell of changes only.
+            onClick={() => value === current && open(value)}
             className="-mb-px h-9 whitespace-nowrap border-b-2 border-transparent px-2.5 text-ink-2 transition-colors hover:text-ink
               focus-visible:-outline-offset-2 data-[state=active]:border-accent data-[state=active]:font-medium data-[state=active]:text-ink"
           >

@@ -5,7 +5,6 @@ import { ApiProblem } from "../api/problem";
 import { topicQuery, useDeleteTopic } from "../api/topics";
 import type { Topic } from "../api/types";
 import { plural } from "../lib/format";
-import { partitionTrouble } from "../lib/replication";
 import { useTitle } from "../lib/title";
 import { Button } from "../ui/button";
 import { ConfirmDialog } from "../ui/confirm-dialog";
@@ -15,6 +14,7 @@ import { Empty } from "../ui/notice";
 import { Pairs } from "../ui/pairs";
 import { Fact, Facts, Panel } from "../ui/panel";
 import { QueryView } from "../ui/query-view";
+import { TroubleList } from "../ui/trouble";
 
 const route = getRouteApi("/shell/clusters/$cluster/topics/$topic");
 type Partition = Topic["partition_details"][number];
@@ -105,12 +105,10 @@ function Detail({ cluster, topic }: { cluster: string; topic: Topic }) {
             <Fact name="Replicas">
               <span className="num">{topic.replication_factor}</span>
             </Fact>
-            <Fact name="Health">
-              <span className={partitionTrouble(topic.health).length > 0 ? "text-warn" : undefined}>
-                {partitionTrouble(topic.health).join("; ") || "all in sync"}
-              </span>
-            </Fact>
             <Fact name="Kind">{topic.internal ? "internal, kept by the brokers" : "ordinary"}</Fact>
+            <Fact name="Health" wide>
+              <TroubleList health={topic.health} none="all in sync" />
+            </Fact>
             <Fact name="ID" wide>
               <span className="flex items-center gap-1">
                 <code className="truncate text-xs text-ink-2">{topic.id}</code>

@@ -77,7 +77,7 @@ const KINDS: Record<string, string> = {
   "cluster.create": "Create cluster",
   "cluster.update": "Update cluster",
   "cluster.scale_out": "Add brokers",
-  "cluster.restart": "Restart brokers",
+  "cluster.restart": "Restart cluster",
   "cluster.delete": "Delete cluster",
 };
 

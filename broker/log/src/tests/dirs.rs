@@ -1,7 +1,13 @@
 //! Log directories: start, stop, crash, creation and deletion of partitions.
 
-use std::{collections::HashMap, fs, io, path::PathBuf, sync::atomic::Ordering::SeqCst};
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+};
 
+use super::faults::Faulty;
 use super::*;
 use crate::{About, DirsError, DirsOptions, File, Home, LogDirs, OpenReport, TopicId};
 
@@ -196,6 +202,83 @@ fn a_directory_whose_disk_fails_goes_offline_alone_and_is_whole_again_after_a_re
     let (dirs, report) = open_on(&disk, options(&paths, 1)).unwrap();
     assert_eq!((report.partitions, dirs.failed_dirs()), (2, vec![]));
     assert_eq!(dirs.get(&TopicPartition::new("t", 1)).unwrap().lock().log_end_offset(), 3);
+}
+
+/// Two directories; the one partition in the first, of ten records of which three were deleted and five flushed, could not be opened
+/// after a crash, for the disk is full.
+fn unopened(root: &TempDir) -> (LogDirs, Arc<AtomicU64>, TopicPartition) {
+    let (paths, partition) = (two_dirs(root), TopicPartition::new("orders", 0));
+    let (dirs, _) = open(&paths);
+    let log = dirs.create(partition.clone(), ID, NEW, LogConfig::default(), NOW_MS).unwrap();
+    append(&mut log.lock(), batch(5, 10, NOW_MS)).unwrap();
+    log.lock().flush(NOW_MS).unwrap();
+    log.lock().delete_records_before(3, 5).unwrap();
+    dirs.write_checkpoints(&HashMap::new()).unwrap();
+    append(&mut log.lock(), batch(5, 10, NOW_MS)).unwrap();
+    drop((log, dirs));
+    let full = Faulty::default();
+    let room_bytes = full.room_bytes.clone();
+    room_bytes.store(0, SeqCst);
+    let (dirs, report) = open_on(&(Arc::new(full) as Arc<dyn Disk>), options(&paths, 1)).unwrap();
+    assert_eq!((report.partitions, report.failed.len(), dirs.failed_dirs()), (0, 1, vec![]));
+    assert_eq!((dirs.unopened(), dirs.get(&partition).is_none()), (vec![partition.clone()], true));
+    (dirs, room_bytes, partition)
+}
+
+#[test]
+fn what_could_not_be_opened_is_opened_again_in_its_place_and_never_made_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let (dirs, room_bytes, partition) = unopened(&root);
+    let paths = two_dirs(&root);
+    // Whatever the cluster says of it, for its records are there.
+    let elsewhere = Home { directory_id: Some(dirs.dirs()[1].directory_id), is_new: true };
+    let create = |id, home| dirs.create(partition.clone(), id, home, LogConfig::default(), NOW_MS);
+    for home in [NEW, Home::default(), elsewhere] {
+        create(ID, home).unwrap_err();
+        assert_eq!(names(&paths[0], "orders-0").len() + names(&paths[1], "orders-0").len(), 1);
+    }
+    room_bytes.store(u64::MAX, SeqCst);
+    assert!(matches!(create(TopicId([8; 16]), NEW), Err(DirsError::OtherTopic { .. })));
+    let log = create(ID, elsewhere).unwrap();
+    assert_eq!((dirs.dir_of(&partition), dirs.unopened()), (Some(paths[0].clone()), vec![]));
+    assert!(Arc::ptr_eq(&log, &create(ID, NEW).unwrap()));
+    let log = log.lock();
+    assert_eq!((log.log_start_offset(), log.flushed_offset()), (3, 5), "as the checkpoints say");
+    assert_eq!(log.log_end_offset(), 10, "what was not flushed was recovered");
+}
+
+#[test]
+fn what_could_not_be_opened_has_no_clean_stop_and_keeps_its_checkpoints() {
+    let root = tempfile::tempdir().unwrap();
+    let (dirs, room_bytes, partition) = unopened(&root);
+    let paths = two_dirs(&root);
+    room_bytes.store(u64::MAX, SeqCst);
+    dirs.shutdown(&HashMap::new(), NOW_MS).unwrap();
+    drop(dirs);
+    let marked = |path: &PathBuf| path.join(".kafka_cleanshutdown").exists();
+    assert!(!marked(&paths[0]) && marked(&paths[1]));
+    let (dirs, report) = open(&paths);
+    assert_eq!((report.partitions, report.recovered), (1, 1));
+    let log = dirs.get(&partition).unwrap();
+    let log = log.lock();
+    assert_eq!((log.log_start_offset(), log.flushed_offset(), log.log_end_offset()), (3, 5, 10));
+}
+
+#[test]
+fn what_could_not_be_opened_can_be_deleted_and_made_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (dirs, room_bytes, partition) = unopened(&root);
+    let paths = two_dirs(&root);
+    // Even while the disk is full.
+    assert!(dirs.delete(&partition, NOW_MS).unwrap() && !dirs.delete(&partition, NOW_MS).unwrap());
+    assert_eq!((names(&paths[0], "-delete").len(), dirs.unopened()), (1, vec![]));
+    dirs.purge(NOW_MS + 60_000);
+    assert!(names(&paths[0], "-delete").is_empty());
+    room_bytes.store(u64::MAX, SeqCst);
+    let again = dirs.create(partition, TopicId([8; 16]), NEW, LogConfig::default(), NOW_MS).unwrap();
+    assert_eq!(again.lock().log_end_offset(), 0);
+    dirs.shutdown(&HashMap::new(), NOW_MS).unwrap();
+    assert!(paths[0].join(".kafka_cleanshutdown").exists(), "nothing is left that has to be recovered");
 }
 
 /// A disk of which one directory can be made to answer nothing but EIO.

@@ -10,9 +10,15 @@ use crate::{File, LogError};
 
 /// A disk that lets a number of bytes through and then is full, and counts syncs; negative: fails them.
 #[derive(Debug)]
-struct Faulty {
-    room_bytes: Arc<AtomicU64>,
+pub(super) struct Faulty {
+    pub(super) room_bytes: Arc<AtomicU64>,
     syncs: Arc<AtomicI64>,
+}
+
+impl Default for Faulty {
+    fn default() -> Self {
+        Self { room_bytes: Arc::new(AtomicU64::new(u64::MAX)), syncs: Arc::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -95,9 +101,9 @@ impl Disk for Faulty {
 }
 
 fn faulty() -> (Bench, Arc<AtomicU64>, Arc<AtomicI64>) {
-    let (room_bytes, syncs) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicI64::new(0)));
-    let disk = Arc::new(Faulty { room_bytes: room_bytes.clone(), syncs: syncs.clone() });
-    (Bench { disk, ..Bench::cold() }, room_bytes, syncs)
+    let disk = Faulty::default();
+    let (room_bytes, syncs) = (disk.room_bytes.clone(), disk.syncs.clone());
+    (Bench { disk: Arc::new(disk), ..Bench::cold() }, room_bytes, syncs)
 }
 
 #[test]
