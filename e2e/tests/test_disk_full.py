@@ -115,6 +115,9 @@ def test_a_full_disk_refuses_writes_keeps_reads_and_heals(cluster, free):
         measured.note("longest wait for an acknowledgement from a broker with a full disk", at_the_full_one.librdkafka.longest_wait)
         cluster.until_in_sync(3)
     assert broker.process is process and broker.is_running, "nobody restarted it"
+    # It says once that it cannot follow, and once that it can again, however often it tried.
+    said = lambda what: sum(what in line and "elsewhere-0" in line for line in open(broker.log, errors="replace"))
+    assert 1 <= said("could not be appended") <= said("are appended again") + 1
     at_the_full_one.check(values(read_all(cluster.bootstrap, led)))
     at_another.check(values(read_all(cluster.bootstrap, elsewhere)))
 
