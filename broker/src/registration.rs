@@ -35,6 +35,8 @@ const FENCED_INTERVAL: Duration = Duration::from_millis(20);
 const COMPLAIN_AFTER: Duration = Duration::from_secs(10);
 /// The most of the former process's file that is read, in bytes.
 const INCARNATION_BYTES_MAX: u64 = 64 * 1024;
+/// Its length, so that it can be written over in place.
+const INCARNATION_BYTES: usize = 256;
 /// The ending of that file's name while logs are repaired.
 const ASIDE: &str = "aside";
 
@@ -203,7 +205,18 @@ impl Incarnation {
     fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
         let Some(epoch) = self.epoch else { return Ok(()) };
         let text = format!("broker.epoch={epoch}\nboot.id={}\nclean.shutdown={}\n", self.boot_id, self.clean);
-        write_atomically(disk, path, text.as_bytes())
+        let text = format!("{text:<INCARNATION_BYTES$}");
+        match write_atomically(disk, path, text.as_bytes()) {
+            // No room for another file: the one that is there is written over, which takes none. It is one sector, old or new.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                let file = disk.open(path)?;
+                file.write_all_at(&[io::IoSlice::new(text.as_bytes())], 0)?;
+                file.sync_data()
+            }
+            written => written,
+        }
     }
 
     fn epoch_if_nothing_is_lost(&self, boot_id: &str) -> i64 {

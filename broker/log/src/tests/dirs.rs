@@ -238,13 +238,22 @@ fn what_could_not_be_opened_is_opened_again_in_its_place_and_never_made_anew() {
         assert_eq!(names(&paths[0], "orders-0").len() + names(&paths[1], "orders-0").len(), 1);
     }
     room_bytes.store(u64::MAX, SeqCst);
-    assert!(matches!(create(TopicId([8; 16]), NEW), Err(DirsError::OtherTopic { .. })));
     let log = create(ID, elsewhere).unwrap();
     assert_eq!((dirs.dir_of(&partition), dirs.unopened()), (Some(paths[0].clone()), vec![]));
     assert!(Arc::ptr_eq(&log, &create(ID, NEW).unwrap()));
     let log = log.lock();
     assert_eq!((log.log_start_offset(), log.flushed_offset()), (3, 5), "as the checkpoints say");
     assert_eq!(log.log_end_offset(), 10, "what was not flushed was recovered");
+}
+
+#[test]
+fn what_could_not_be_opened_makes_way_for_a_topic_that_has_its_name_now() {
+    let root = tempfile::tempdir().unwrap();
+    let (dirs, room_bytes, partition) = unopened(&root);
+    room_bytes.store(u64::MAX, SeqCst);
+    let create = || dirs.create(partition.clone(), TopicId([8; 16]), NEW, LogConfig::default(), NOW_MS);
+    assert!(matches!(create(), Err(DirsError::OtherTopic { .. })));
+    assert_eq!(create().unwrap().lock().log_end_offset(), 0);
 }
 
 #[test]
