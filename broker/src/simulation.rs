@@ -206,6 +206,7 @@ impl Door {
             correlation_id: header.correlation_id,
             client_id: header.client_id,
             forwarded: false,
+            refusal: None,
         };
         let answering = handlers::dispatch(key, cx, body.take_rest());
         async move { answering.await.ok().map(|parts| joined(&parts)) }.boxed()

@@ -1,7 +1,7 @@
 // A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic, gives the cluster more brokers, sees what
 // its partitions lack while one of them is away, and restarts it.
 // usage: node first-cluster.mjs BASE_URL KEY NAME SCREENSHOT_DIR CLUSTERS_DIR
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -111,6 +111,7 @@ try {
   problems.push(String(e));
 } finally {
   await context.close();
+  rmSync(profile, { recursive: true, force: true });
 }
 if (problems.length) {
   console.error(problems.join("\n"));

@@ -43,6 +43,8 @@ def cluster():
             yield three.start()
         finally:
             three.remove()
+    # Again, now that the disk is out of the way.
+    three.remove()
 
 
 def free_mib(cluster):

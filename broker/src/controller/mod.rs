@@ -8,6 +8,7 @@ mod sessions;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
@@ -66,10 +67,18 @@ pub(crate) fn decides(key: ApiKey) -> bool {
 pub(crate) async fn forward(cx: Context, key: ApiKey, body: Bytes) -> Answer {
     let deadline = tokio::time::Instant::now() + FORWARD_DEADLINE;
     loop {
-        if cx.broker.metadata.is_leader() || tokio::time::Instant::now() >= deadline {
+        let is_over = tokio::time::Instant::now() >= deadline;
+        if cx.broker.metadata.is_leader() || is_over {
             // Without a controller, the handler finds the words for that in its own response.
-            let cx = Context { forwarded: true, ..cx };
-            return handlers::dispatch(key, cx, body).await;
+            let refused: Arc<AtomicBool> = Arc::default();
+            let own = Context { forwarded: true, refusal: Some(Arc::clone(&refused)), ..cx.clone() };
+            let answer = handlers::dispatch(key, own, body.clone()).await;
+            if is_over || !refused.load(Ordering::Acquire) {
+                return answer;
+            }
+            // It has lost the lead meanwhile, and nothing was done.
+            tokio::time::sleep(RETRY_WAIT).await;
+            continue;
         }
         let header = RequestHeader {
             api_key: key as i16,
@@ -138,6 +147,7 @@ fn own_context(broker: &Arc<Broker>, api_version: i16) -> Context {
         correlation_id: 0,
         client_id: None,
         forwarded: true,
+        refusal: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the handlers of cluster-wide changes share: run a controller function on the newest image, answer when its records
 //! are committed, and turn a quorum that could not take them into Kafka's error.
 
+use std::sync::atomic::Ordering;
+
 use headrace_metadata::SubmitError;
 use headrace_protocol::{ErrorCode, Str};
 use headrace_state::metadata::Image;
@@ -28,7 +30,11 @@ where
     F: FnOnce(&Image, &ControllerContext) -> Outcome<R> + Send + 'static,
 {
     let controller = cx.broker.controller_context(topics);
-    let response = cx.broker.metadata.run(move |image| decide(image, &controller)).await?;
+    let result = cx.broker.metadata.run(move |image| decide(image, &controller)).await;
+    if let (Err(SubmitError::NotLeader { .. }), Some(refusal)) = (&result, &cx.refusal) {
+        refusal.store(true, Ordering::Release);
+    }
+    let response = result?;
     // A client may use what it made at once: this broker's partitions are there before the answer is.
     super::topics::applied(&cx.broker).await;
     Ok(response)

@@ -1,6 +1,9 @@
 //! Envelope (58), version 0, between brokers only: a client's request that another broker passes on because this one is the controller,
 //! or a message of the metadata quorum. What is inside, and the answer's form, are ours (see `peers` and `controller`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use headrace_protocol::messages::envelope::{EnvelopeRequest, EnvelopeResponse};
 use headrace_protocol::{ErrorCode, frame};
@@ -29,9 +32,12 @@ async fn quorum(cx: &Context, message: Bytes) -> EnvelopeResponse {
 
 async fn forwarded(cx: &Context, inner: Bytes) -> EnvelopeResponse {
     let metadata = &cx.broker.metadata;
-    if !metadata.is_leader() {
+    let not_controller = || {
         let hint = metadata.leader_address().map(|(_, address)| Bytes::from(address));
-        return failed(ErrorCode::NOT_CONTROLLER, hint);
+        failed(ErrorCode::NOT_CONTROLLER, hint)
+    };
+    if !metadata.is_leader() {
+        return not_controller();
     }
     let Ok((header, mut body)) = frame::split_request(inner) else {
         return failed(ErrorCode::INVALID_REQUEST, None);
@@ -40,15 +46,19 @@ async fn forwarded(cx: &Context, inner: Bytes) -> EnvelopeResponse {
     if key == headrace_protocol::ApiKey::Envelope {
         return failed(ErrorCode::INVALID_REQUEST, None);
     }
+    let refused: Arc<AtomicBool> = Arc::default();
     let cx = Context {
         api_version: header.api_version,
         correlation_id: header.correlation_id,
         client_id: header.client_id,
         forwarded: true,
+        refusal: Some(Arc::clone(&refused)),
         ..cx.clone()
     };
-    let broker = std::sync::Arc::clone(&cx.broker);
+    let broker = Arc::clone(&cx.broker);
     match dispatch(key, cx, body.take_rest()).await {
+        // It has lost the lead meanwhile. As with Kafka, that is the envelope's error: who passed the request on asks another node.
+        Ok(_) if refused.load(Ordering::Acquire) => not_controller(),
         Ok(parts) => {
             let offset = broker.image().offset();
             let data = controller::answer_payload(offset, &parts);

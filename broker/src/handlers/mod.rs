@@ -50,6 +50,7 @@ use std::future::Future;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use headrace_protocol::{ApiKey, DecodeError, EncodeError, Message, Reader, Str, frame, messages};
@@ -68,6 +69,9 @@ pub(crate) struct Context {
     pub(crate) client_id: Option<Str>,
     /// It is not to be passed on (again): another broker did, or this one asks itself.
     pub(crate) forwarded: bool,
+    /// Where a change notes that this node does not lead the quorum (any more) and has done nothing: for who passes the request on, to
+    /// ask another node.
+    pub(crate) refusal: Option<Arc<AtomicBool>>,
 }
 
 impl Context {

@@ -225,6 +225,7 @@ impl Connection {
             correlation_id: header.correlation_id,
             client_id: header.client_id,
             forwarded: false,
+            refusal: None,
         };
         let mut handler = handlers::dispatch(key, cx, body);
         let outcome = match futures_util::FutureExt::now_or_never(&mut handler) {
