@@ -100,7 +100,7 @@ impl History {
         for (value, offset) in acked {
             match (places.get(&value), offset) {
                 (None, _) => {
-                    state.violate(format!("{key:?}: {value:?} was acknowledged (at {offset:?}) and is lost"))
+                    state.violate(format!("{key:?}: {value:?} was acknowledged (at {offset:?}) and is lost"));
                 }
                 (Some(place), Some(offset)) if *place != offset => {
                     state.violate(format!(

@@ -78,7 +78,7 @@ impl Consumer {
             ErrorCode::NONE => {}
             ErrorCode::OFFSET_OUT_OF_RANGE => {
                 // It has read all that comes before: that cannot have gone.
-                self.violation(format!("offset {} is out of range at node {from}", self.next));
+                self.violation(&format!("offset {} is out of range at node {from}", self.next));
                 self.next = 0;
                 self.client.pause(PAUSE_MS_MAX).await;
                 return false;
@@ -97,7 +97,7 @@ impl Consumer {
             }
             if batch.next_offset() > data.high_watermark {
                 let (end, high_watermark) = (batch.next_offset(), data.high_watermark);
-                self.violation(format!("read up to {end}, above the high watermark {high_watermark}"));
+                self.violation(&format!("read up to {end}, above the high watermark {high_watermark}"));
             }
             let Ok(records) = batch.records() else { return false };
             for record in records.iter() {
@@ -105,7 +105,7 @@ impl Consumer {
                 let offset = record.offset;
                 match record.value.and_then(decode) {
                     Some(value) => self.client.shared.history.read(self.key, offset, value),
-                    None => self.violation(format!("offset {offset} holds what nobody wrote")),
+                    None => self.violation(&format!("offset {offset} holds what nobody wrote")),
                 }
             }
             self.next = self.next.max(batch.next_offset());
@@ -134,13 +134,13 @@ impl Consumer {
             return false;
         }
         if answer.offset < self.end {
-            self.violation(format!("the end was {} and is {}", self.end, answer.offset));
+            self.violation(&format!("the end was {} and is {}", self.end, answer.offset));
         }
         self.end = self.end.max(answer.offset);
         true
     }
 
-    fn violation(&self, what: String) {
+    fn violation(&self, what: &str) {
         self.client.shared.history.violation(format!("{:?}: {what}", self.key));
     }
 }

@@ -93,7 +93,6 @@ impl Producer {
             transaction_timeout_ms: i32::MAX,
             producer_id: -1,
             producer_epoch: -1,
-            ..Default::default()
         };
         let response = self.client.call(broker, INIT_VERSION, &request).await;
         let Some(response) = response.filter(|response| response.error_code.is_ok()) else { return false };
