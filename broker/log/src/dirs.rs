@@ -319,8 +319,8 @@ impl LogDirs {
         Ok(log)
     }
 
-    /// Takes a partition away, also one that could not be opened: its directory is renamed now and removed by [`LogDirs::purge`] after
-    /// its `file.delete.delay.ms`. False if there is none.
+    /// Takes a partition away: its directory is renamed now and removed by [`LogDirs::purge`] after its `file.delete.delay.ms`, or at the
+    /// next purge if it could not be opened. False if there is none.
     pub fn delete(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
         let Some(entry) = self.partitions.write().remove(partition) else {
             return self.delete_unopened(partition, now_ms);
@@ -338,9 +338,8 @@ impl LogDirs {
     fn delete_unopened(&self, partition: &TopicPartition, now_ms: i64) -> Result<bool, DirsError> {
         let mut unopened = self.unopened.lock();
         let Some(found) = unopened.get(partition) else { return Ok(false) };
-        // Its own delay is not known: the topic's configuration comes with opening.
-        let due_ms = now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
-        self.rename_away(&found.path, None, due_ms)?;
+        // At once: nobody has a file of it open, and a full disk waits for the room.
+        self.rename_away(&found.path, None, now_ms)?;
         unopened.remove(partition);
         Ok(true)
     }
