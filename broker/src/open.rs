@@ -22,7 +22,6 @@ use crate::metrics::Metrics;
 use crate::net::ConnectionLimits;
 use crate::peers::{Network, Peers, QuorumTransport};
 use crate::producer_ids::ProducerIds;
-use crate::registration;
 use crate::replica::{ReplicaManager, ReplicaOptions, disk_reads, log_config};
 use crate::server::Error;
 
@@ -152,16 +151,13 @@ fn open_logs(
     };
     let about = |partition: &headrace_log::TopicPartition| {
         let known = image.partition(&partition.topic, partition.partition);
-        let directory_id = known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0));
-        About { config: log_config(&image.topic_config(&partition.topic, defaults)), directory_id }
+        About {
+            config: log_config(&image.topic_config(&partition.topic, defaults)),
+            directory_id: known.and_then(|known| known.directory_of(config.node_id)).map(|id| TopicId(id.0)),
+            leader_epoch: known.map(|known| known.leader_epoch),
+        }
     };
-    // Should this process die while it repairs logs, the next must not take them for whole.
-    registration::set_aside(&**disk, config);
-    let opened = LogDirs::open(disk, options, &about, &mut rand::random, now_ms);
-    if opened.as_ref().map_or(true, |(_, report)| report.damaged == 0) {
-        registration::put_back(&**disk, config);
-    }
-    let (dirs, report) = opened?;
+    let (dirs, report) = LogDirs::open(disk, options, &about, &mut rand::random, now_ms)?;
     for (path, reason) in &report.failed {
         tracing::error!(path = %path.display(), %reason, "a log directory or partition cannot be used");
     }

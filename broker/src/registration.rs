@@ -37,8 +37,6 @@ const COMPLAIN_AFTER: Duration = Duration::from_secs(10);
 const INCARNATION_BYTES_MAX: u64 = 64 * 1024;
 /// Its length, so that it can be written over in place.
 const INCARNATION_BYTES: usize = 256;
-/// The ending of that file's name while logs are repaired.
-const ASIDE: &str = "aside";
 
 /// Why this process must not go on as this broker.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -98,6 +96,7 @@ pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Re
     };
     broker.lifecycle.epoch.store(epoch, Ordering::Release);
     note_incarnation(broker, false);
+    broker.replicas.dirs().forget_lost_records();
     // What it led before its restart must not be taken up again: its own registration has changed that.
     let id = broker.node_id();
     let has_it = |image: &Arc<Image>| image.broker(id).is_some_and(|known| known.epoch >= epoch);
@@ -227,30 +226,6 @@ impl Incarnation {
 
 fn incarnation_paths(config: &Config) -> Vec<PathBuf> {
     config.log_dirs.iter().map(|dir| Path::new(dir).join("broker.incarnation")).collect()
-}
-
-/// What the former process left does not count for the time being.
-pub(crate) fn set_aside(disk: &dyn Disk, config: &Config) {
-    for path in incarnation_paths(config) {
-        rename(disk, &path, &path.with_extension(ASIDE));
-    }
-}
-
-/// ... and now it does again. Renaming needs no room on a full disk.
-pub(crate) fn put_back(disk: &dyn Disk, config: &Config) {
-    for path in incarnation_paths(config) {
-        rename(disk, &path.with_extension(ASIDE), &path);
-    }
-}
-
-fn rename(disk: &dyn Disk, from: &Path, to: &Path) {
-    let renamed = match disk.rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-        done => done.and_then(|()| disk.sync_dir(to.parent().unwrap_or(Path::new(".")))),
-    };
-    if let Err(error) = renamed {
-        tracing::warn!(path = %from.display(), %error, "could not be renamed: this start may count as unclean");
-    }
 }
 
 /// Writes down the epoch that this broker has, and whether it has stopped cleanly.

@@ -236,3 +236,31 @@ def test_random_kills_lose_nothing(three):
             three.until_in_sync(3)
         acknowledged_anew(loads)
     loads.check(values(read_all(three.bootstrap, "t")))
+
+
+def test_the_longest_log_leads_where_nobody_is_sure_to_have_everything(three):
+    """All brokers come back as after a power cut, and two of them, the last leader too, have lost the end of their logs."""
+    create_topic(three.bootstrap, "t", replicas=3)
+    with BothLoads(three.bootstrap, "t") as loads:
+        acknowledged_anew(loads)
+        leader = three.leader("t")
+        for broker in three.brokers.values():
+            broker.kill()
+        whole = next(node for node in three.brokers if node != leader)
+        for node, broker in three.brokers.items():
+            data = os.path.join(broker.dir, "data")
+            os.remove(os.path.join(data, "broker.incarnation"))
+            if node != whole:
+                log = os.path.join(data, "t-0", f"{0:020}.log")
+                os.truncate(log, os.path.getsize(log) // 2)
+        for node in three.brokers:
+            if node != whole:
+                three.brokers[node].start()
+        rest = [three.brokers[node] for node in three.brokers if node != whole]
+        until("two brokers", lambda: all(len(three.metadata(of=b).brokers) == 2 for b in rest), 30)
+        time.sleep(2)
+        assert three.metadata("t", of=rest[0]).topics["t"].partitions[0].leader == -1, "without the third nobody knows who has most"
+        three.brokers[whole].start()
+        three.until_in_sync(3)
+        acknowledged_anew(loads)
+    loads.check(values(read_all(three.bootstrap, "t")))

@@ -148,6 +148,10 @@ impl SimDisk {
         self.0.lock().fuse = Some(operations);
     }
 
+    pub(crate) fn put_out_fuse(&self) {
+        self.0.lock().fuse = None;
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.0.lock().dead
     }

@@ -144,6 +144,7 @@ impl Faults {
             machine.resume();
             machine.set_slow(0);
             machine.disk.set_full(None);
+            machine.disk.put_out_fuse();
             machine.start(now_ms)?;
         }
         net.mend_all();

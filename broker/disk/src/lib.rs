@@ -56,6 +56,17 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
 
+/// Makes the names that lead to a directory safe from a power cut; those further up as far as this process may.
+pub fn sync_way_to(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let mut parents = path.ancestors().skip(1);
+    let name = |parent: &'_ Path| {
+        if parent.as_os_str().is_empty() { Path::new(".").into() } else { parent.to_owned() }
+    };
+    parents.next().map_or(Ok(()), |parent| disk.sync_dir(&name(parent)))?;
+    let _ = parents.try_for_each(|parent| disk.sync_dir(&name(parent)));
+    Ok(())
+}
+
 /// Fills `out` or fails with `UnexpectedEof`.
 pub fn read_exact_at(file: &dyn File, out: &mut [u8], position: u64) -> io::Result<()> {
     let read = file.read_at(out, position)?;

@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             clean: false,
             recovery_point: 0,
             log_start_offset: 0,
+            leader_epoch: None,
         },
         NOW_MS,
     )?;

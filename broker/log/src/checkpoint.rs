@@ -23,6 +23,7 @@ pub(crate) const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 pub(crate) const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 const META_PROPERTIES: &str = "meta.properties";
 const PARTITION_METADATA: &str = "partition.metadata";
+const LOST_RECORDS: &str = "headrace.lost-records";
 
 fn read_text(disk: &dyn Disk, path: &Path) -> Result<Option<String>, LogError> {
     let Some(bytes) = read_small(disk, path, TEXT_BYTES_MAX).doing("reading", path)? else { return Ok(None) };
@@ -173,6 +174,30 @@ pub(crate) fn take_clean_shutdown(disk: &dyn Disk, dir: &Path) -> Result<bool, D
     disk.remove_file(&path).doing("removing", &path)?;
     disk.sync_dir(dir).doing("syncing", dir)?;
     Ok(true)
+}
+
+/// Remembers that records in this directory are about to be cut off that may have been acknowledged, whatever becomes of this process: the
+/// next will not find the damage any more.
+pub(crate) fn note_lost_records(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    let path = dir.join(LOST_RECORDS);
+    if disk.exists(&path) {
+        return Ok(());
+    }
+    disk.create(&path).doing("creating", &path)?;
+    disk.sync_dir(dir).doing("syncing", dir)
+}
+
+pub(crate) fn has_lost_records(disk: &dyn Disk, dir: &Path) -> bool {
+    disk.exists(&dir.join(LOST_RECORDS))
+}
+
+pub(crate) fn forget_lost_records(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    if !has_lost_records(disk, dir) {
+        return Ok(());
+    }
+    let path = dir.join(LOST_RECORDS);
+    disk.remove_file(&path).doing("removing", &path)?;
+    disk.sync_dir(dir).doing("syncing", dir)
 }
 
 #[cfg(test)]

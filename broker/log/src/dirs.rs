@@ -22,7 +22,7 @@ use crate::{
     moves,
     partition::{TopicId, TopicPartition},
     segment::Segment,
-    start::Found,
+    start::{About, Found},
     tail::TailBudget,
 };
 
@@ -274,6 +274,7 @@ impl LogDirs {
             clean: true,
             recovery_point: 0,
             log_start_offset: 0,
+            leader_epoch: None,
         };
         let mut partitions = self.partitions.write();
         if let Some(entry) = partitions.get(&partition) {
@@ -302,7 +303,7 @@ impl LogDirs {
         if !self.dirs[found.dir].works() {
             return Err(DirsError::Offline(partition));
         }
-        let mut log = self.open_found(found, config, now_ms)?;
+        let mut log = self.open_found(found, About { config, ..About::default() }, now_ms)?;
         match log.topic_id() {
             Some(other) if other != topic_id => {
                 // Of a topic that had this name before. The next attempt finds the place free.
@@ -388,8 +389,9 @@ impl LogDirs {
         for (partition, entry) in entries {
             let (recovery, starts, watermarks) = &mut by_dir[entry.dir];
             {
-                let log = entry.log.lock();
+                let mut log = entry.log.lock();
                 recovery.insert(partition.clone(), log.flushed_offset());
+                log.recovery_point = log.recovery_point.max(log.flushed_offset());
                 if log.log_start_offset() > 0 {
                     starts.insert(partition.clone(), log.log_start_offset());
                 }
@@ -414,10 +416,24 @@ impl LogDirs {
             let written = write(checkpoint::RECOVERY_POINTS, &recovery)
                 .and_then(|()| write(checkpoint::LOG_STARTS, &starts))
                 .and_then(|()| write(checkpoint::HIGH_WATERMARKS, &watermarks));
+            if written.is_ok() {
+                let now_said =
+                    recovery.iter().filter_map(|(partition, said)| Some((self.get(partition)?, *said)));
+                now_said.for_each(|(log, said)| log.lock().recovery_point = said);
+            }
             // One directory's trouble is not the others'.
             outcome = outcome.and(written);
         }
         outcome.map_err(DirsError::from)
+    }
+
+    /// The cluster has been told that records were lost: the next start may count as one that has everything.
+    pub fn forget_lost_records(&self) {
+        for dir in self.dirs.iter().filter(|dir| dir.works()) {
+            if let Err(error) = checkpoint::forget_lost_records(&*dir.disk, &dir.path) {
+                tracing::warn!(%error, "the next start will count as unclean");
+            }
+        }
     }
 
     /// Closes every partition, writes the checkpoints and marks the directories whose partitions all closed as

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use headrace_disk::{Disk, File, RealDisk};
-pub(crate) use headrace_disk::{read_exact_at, read_small, write_atomically};
+pub(crate) use headrace_disk::{read_exact_at, read_small, sync_way_to, write_atomically};
 
 /// Whether a read may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,6 +65,21 @@ impl EpochCache {
         self.entries.push((epoch, start_offset));
     }
 
+    /// From where on the log is in doubt, if a record at `offset` cannot be of this epoch: epochs only rise, and what is known of later
+    /// records has to fit too.
+    pub(crate) fn doubt(&self, epoch: LeaderEpoch, offset: Offset) -> Option<Offset> {
+        let (before, after) = self.entries.split_at(self.entries.partition_point(|entry| entry.1 <= offset));
+        match (before.last(), after.first()) {
+            // Either this one is wrong, or all that were taken for a higher epoch before.
+            (Some(&(last, start)), _) if epoch < last => Some(start),
+            (Some(&(last, _)), Some(_)) if epoch > last => Some(offset),
+            (None, Some(&(next, _))) if epoch >= next => Some(offset),
+            // Records without an epoch are from before there were any.
+            _ if epoch < -1 => Some(offset),
+            _ => None,
+        }
+    }
+
     /// Whether the epoch is known to start at or before this offset.
     fn holds(&self, epoch: LeaderEpoch, start_offset: Offset) -> bool {
         self.entries.iter().rev().any(|&(other, start)| other == epoch && start <= start_offset)
@@ -176,6 +191,26 @@ mod tests {
         });
         epochs.assign(4, 18);
         assert_eq!(encode(&epochs.entries), "0\n3\n1 0\n2 10\n4 15\n");
+    }
+
+    #[test]
+    fn a_record_of_an_epoch_that_cannot_be_is_doubted() {
+        let cache = cache(&[(2, 10), (4, 20), (6, 30)]);
+        for (epoch, offset, doubt) in [
+            (2, 10, None),
+            (2, 19, None),
+            (1, 15, Some(10)),
+            (3, 15, Some(15)),
+            (6, 25, Some(25)),
+            (6, 30, None),
+            (9, 40, None),
+            (4, 40, Some(30)),
+            (1, 5, None),
+            (2, 5, Some(5)),
+        ] {
+            assert_eq!(cache.doubt(epoch, offset), doubt, "epoch {epoch} at {offset}");
+        }
+        assert_eq!(EpochCache::default().doubt(7, 0), None);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct LogOptions {
     pub recovery_point: Offset,
     /// From `log-start-offset-checkpoint`.
     pub log_start_offset: Offset,
+    /// The partition's leader epoch as far as it is known: hardly a record can be of a higher one.
+    pub leader_epoch: Option<LeaderEpoch>,
 }
 
 /// See the crate's page.
@@ -59,6 +61,8 @@ pub struct Log {
     pub(crate) log_start: Offset,
     pub(crate) flushed: Offset,
     pub(crate) log_end: Offset,
+    /// What the checkpoint of recovery points may say: the next start does not read segments that end below it.
+    pub(crate) recovery_point: Offset,
     pub(crate) unflushed_records: i64,
     pub(crate) last_flush_ms: i64,
     pub(crate) epochs: EpochCache,
@@ -76,6 +80,8 @@ pub struct Log {
     pub(crate) failed: Option<String>,
     /// Recovery cut off whole batches: not just a write that had not come to its end.
     pub(crate) damaged: bool,
+    /// From here on recovery kept what the checksums allow and other marks contradict: see [`Log::settle_doubt`].
+    pub(crate) doubtful_from: Option<Offset>,
     /// How often records were taken back: a flush that began before does not count for what came after.
     pub(crate) truncations: u64,
     /// The log end when `maintain` last saw it move, and when that was.
@@ -170,9 +176,9 @@ impl Log {
         self.epochs.epoch_for_offset(offset)
     }
 
-    /// Whether recovery had to cut off more than a write that had not come to its end.
+    /// Whether recovery had to cut off more than a write that had not come to its end, or doubts what it kept.
     pub fn is_damaged(&self) -> bool {
-        self.damaged
+        self.damaged || self.doubtful_from.is_some()
     }
 
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> EpochEndOffset {
@@ -242,6 +248,14 @@ impl Log {
 
     /// Starts a new segment at the log end.
     pub(crate) fn roll(&mut self, now_ms: i64) -> Result<(), DiskError> {
+        if self.flushed < self.recovery_point {
+            // Records were taken back since the checkpoint: what took their place must be as safe as it says.
+            for segment in self.segments.iter().filter(|segment| segment.dirty) {
+                for file in segment.files_to_sync(&*self.disk, false)? {
+                    file.sync_data().doing("syncing", segment.path())?;
+                }
+            }
+        }
         self.write_snapshot()?;
         if let Some(active) = self.segments.last_mut() {
             active.seal(&*self.disk)?;

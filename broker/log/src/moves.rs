@@ -140,6 +140,7 @@ impl LogDirs {
             clean: true,
             recovery_point: 0,
             log_start_offset: 0,
+            leader_epoch: None,
         }
     }
 

@@ -4,7 +4,8 @@
 
 use std::{collections::VecDeque, path::Path};
 
-use headrace_records::Offset;
+use bytes::Bytes;
+use headrace_records::{Batch, LeaderEpoch, Offset, layout};
 
 use crate::{
     append::producer_batch,
@@ -23,6 +24,8 @@ use crate::{
 
 /// The size of a checkpoint or snapshot that is not believed any more.
 const SMALL_FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// No batch is larger.
+const BATCH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
     let LogOptions { disk, dir, partition, config, tail_budget, .. } = options;
@@ -42,6 +45,7 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
         log_start: options.log_start_offset.max(0),
         flushed: 0,
         log_end: 0,
+        recovery_point: 0,
         unflushed_records: 0,
         last_flush_ms: now_ms,
         epochs: EpochCache::default(),
@@ -52,6 +56,7 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
         half_written: false,
         failed: None,
         damaged: false,
+        doubtful_from: None,
         truncations: 0,
         last_seen_end: (-1, now_ms),
     };
@@ -67,7 +72,7 @@ pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
         log.start_empty(now_ms)?;
         return Ok(log);
     }
-    log.load(options.clean, options.recovery_point, now_ms)?;
+    log.load(options.clean, options.recovery_point, options.leader_epoch, now_ms)?;
     Ok(log)
 }
 
@@ -85,20 +90,28 @@ impl Log {
         Ok(())
     }
 
-    fn load(&mut self, clean: bool, recovery_point: Offset, now_ms: i64) -> Result<(), LogError> {
+    fn load(
+        &mut self,
+        clean: bool,
+        recovery_point: Offset,
+        leader_epoch: Option<LeaderEpoch>,
+        now_ms: i64,
+    ) -> Result<(), LogError> {
         let mut bases = self.list_segments()?;
         bases.sort_unstable();
         let Some(first) = bases.first() else {
             return self.start_empty(now_ms);
         };
         self.log_start = self.log_start.max(*first);
+        self.recovery_point = recovery_point;
         self.load_epochs()?;
-        let mut rebuilt_from = self.load_segments(&bases, clean, recovery_point, now_ms)?;
+        let trusted_below = if clean { Offset::MAX } else { recovery_point };
+        let mut rebuilt_from = self.load_segments(&bases, trusted_below, leader_epoch, now_ms)?;
         if !self.epochs.covers(self.log_start, self.log_end) {
             // Without its checkpoint only the records themselves say of which epoch they are, and who cannot say that may not follow.
             tracing::warn!(partition = %self.partition, "the checkpoint of leader epochs is incomplete: the log is read anew");
             self.segments.clear();
-            rebuilt_from = self.load_segments(&bases, false, 0, now_ms)?;
+            rebuilt_from = self.load_segments(&bases, 0, leader_epoch, now_ms)?;
         }
         if self.log_end < self.log_start {
             tracing::warn!(partition = %self.partition, log_end = self.log_end, log_start = self.log_start,
@@ -150,28 +163,28 @@ impl Log {
     fn load_segments(
         &mut self,
         bases: &[Offset],
-        clean: bool,
-        recovery_point: Offset,
+        trusted_below: Offset,
+        leader_epoch: Option<LeaderEpoch>,
         now_ms: i64,
     ) -> Result<Option<Offset>, LogError> {
         let mut rebuilt_from = None;
         let mut next_offset = bases.first().copied().unwrap_or(0);
         for (index, &base) in bases.iter().enumerate() {
             let last = index + 1 == bases.len();
-            let below_recovery_point = bases.get(index + 1).is_some_and(|next| *next <= recovery_point);
-            let trusted = rebuilt_from.is_none() && (clean || below_recovery_point);
+            let end = bases.get(index + 1).copied().unwrap_or(Offset::MAX);
+            let trusted = rebuilt_from.is_none() && end <= trusted_below;
             let loaded = if trusted { self.load_segment(base, last, now_ms)? } else { None };
             let (segment, end, cut) = match loaded {
                 Some((segment, end)) => (segment, end.unwrap_or(next_offset), false),
                 None => {
                     rebuilt_from.get_or_insert(base);
-                    self.scan_segment(base, now_ms)?
+                    self.scan_segment(base, leader_epoch, now_ms)?
                 }
             };
             next_offset = end.max(base);
             self.segments.push(segment);
             if cut && !last {
-                self.damaged = true;
+                self.note_damage()?;
                 self.drop_segments(&bases[index + 1..], now_ms)?;
                 break;
             }
@@ -202,7 +215,12 @@ impl Log {
 
     /// Reads every batch of a segment, cuts it at the first damage and rebuilds its indexes. Returns it with the
     /// offset after its last record, and whether something was cut.
-    fn scan_segment(&mut self, base: Offset, now_ms: i64) -> Result<(Segment, Offset, bool), LogError> {
+    fn scan_segment(
+        &mut self,
+        base: Offset,
+        leader_epoch: Option<LeaderEpoch>,
+        now_ms: i64,
+    ) -> Result<(Segment, Offset, bool), LogError> {
         let disk = self.disk.clone();
         let mut segment = Segment::new(&self.dir, base, now_ms);
         let file = segment.open_file(&*disk)?;
@@ -219,13 +237,23 @@ impl Log {
         loop {
             match scanner.next() {
                 Ok(Some((_, batch)))
-                    if self.may_follow(batch.base_offset(), next_offset)
+                    if self.may_follow(batch.base_offset(), next_offset, base)
                         && batch.last_offset_delta() >= 0
                         && batch.verify_crc().is_ok() =>
                 {
                     let placed = Placed::of(batch.as_batch_ref());
                     segment.on_appended(&*disk, placed, &self.config).doing("writing indexes of", &path)?;
-                    self.epochs.assign(batch.leader_epoch(), batch.base_offset());
+                    let is_gap = batch.base_offset() != next_offset;
+                    let epoch = batch.leader_epoch();
+                    let doubt =
+                        self.epochs.doubt(epoch, batch.base_offset()).or(is_gap.then_some(next_offset));
+                    let is_too_high = leader_epoch.is_some_and(|highest| epoch > highest);
+                    if is_too_high {
+                        self.doubt_from(doubt.unwrap_or(next_offset));
+                    } else {
+                        doubt.inspect(|from| self.doubt_from(*from));
+                        self.epochs.assign(epoch, batch.base_offset());
+                    }
                     next_offset = batch.next_offset();
                 }
                 Ok(None) | Ok(Some(_)) | Err(ReadError::Corrupt { .. }) => break,
@@ -234,7 +262,9 @@ impl Log {
         }
         let cut = segment.size_bytes < length;
         if cut {
-            self.damaged |= !is_torn(&*file, segment.size_bytes, length);
+            if !is_torn(&*file, segment.size_bytes, length).doing("reading", &path)? {
+                self.note_damage()?;
+            }
             tracing::warn!(path = %path.display(), kept_bytes = segment.size_bytes, cut_bytes = length - segment.size_bytes,
                 "cut a damaged tail off the log");
             file.set_len(segment.size_bytes).doing("truncating", &path)?;
@@ -245,10 +275,22 @@ impl Log {
         Ok((segment, next_offset, cut))
     }
 
-    /// Whether a batch may come next. Only compaction leaves gaps; and the offset lies outside the batch's checksum.
-    fn may_follow(&self, base_offset: Offset, next_offset: Offset) -> bool {
+    /// Whether a batch may come next in the segment that begins at `base`. Only compaction leaves gaps.
+    fn may_follow(&self, base_offset: Offset, next_offset: Offset, base: Offset) -> bool {
         let may_have_gaps = self.config.cleanup.compact;
-        base_offset == next_offset || (may_have_gaps && base_offset > next_offset)
+        base_offset == next_offset
+            || (may_have_gaps && base_offset > next_offset && base_offset - base <= i64::from(i32::MAX))
+    }
+
+    fn note_damage(&mut self) -> Result<(), DiskError> {
+        self.damaged = true;
+        self.dir.parent().map_or(Ok(()), |parent| checkpoint::note_lost_records(&*self.disk, parent))
+    }
+
+    fn doubt_from(&mut self, offset: Offset) {
+        let offset = self.doubtful_from.map_or(offset, |known| known.min(offset));
+        tracing::warn!(partition = %self.partition, offset, "offsets or leader epochs behind this contradict each other: they are fetched again");
+        self.doubtful_from = Some(offset);
     }
 
     /// Removes segments behind a cut: their records cannot be reached in order any more.
@@ -351,14 +393,30 @@ pub(crate) fn snapshot_offsets(disk: &dyn Disk, dir: &Path) -> Result<Vec<Offset
 }
 
 /// Whether what lies at `from` is a write that did not come to its end, as a process that was killed leaves it: a batch that goes on behind
-/// the file's end.
-fn is_torn(file: &dyn File, from: u64, length: u64) -> bool {
-    const LENGTH_AT: usize = 8;
-    let mut head = [0; LENGTH_AT + 4];
-    if read_exact_at(file, &mut head, from).is_err() {
-        return true;
+/// the file's end. One that is all there, but for a bit of its length, is no such thing: it and what lies behind it would be lost
+/// unnoticed.
+fn is_torn(file: &dyn File, from: u64, length: u64) -> std::io::Result<bool> {
+    let left = length - from;
+    if left < layout::HEADER_BYTES as u64 {
+        return Ok(true);
     }
-    let size =
-        i32::from_be_bytes([head[LENGTH_AT], head[LENGTH_AT + 1], head[LENGTH_AT + 2], head[LENGTH_AT + 3]]);
-    u64::try_from(size).is_ok_and(|size| from + head.len() as u64 + size > length)
+    let mut head = [0; layout::LOG_OVERHEAD_BYTES];
+    read_exact_at(file, &mut head, from)?;
+    let [.., a, b, c, d] = head;
+    let said = u32::from_be_bytes([a, b, c, d]);
+    let size = |said: u32| u64::from(said) + layout::LOG_OVERHEAD_BYTES as u64;
+    if said > i32::MAX as u32 || size(said) <= left {
+        return Ok(false);
+    }
+    for other in
+        (0..31).map(|bit| said & !(1 << bit)).filter(|other| size(*other) <= left.min(BATCH_BYTES_MAX))
+    {
+        let mut bytes = vec![0; size(other) as usize];
+        read_exact_at(file, &mut bytes, from)?;
+        bytes[layout::LENGTH..layout::LEADER_EPOCH].copy_from_slice(&other.to_be_bytes());
+        if Batch::first(&Bytes::from(bytes)).is_ok_and(|batch| batch.verify_crc().is_ok()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -319,8 +319,10 @@ impl Segment {
         let path = self.log.path().to_owned();
         let mut scanner = Scanner::new(self.create_file(disk)?, &path, 0, end, crate::scan::SCAN_CHUNK_BYTES);
         while let Some((_, batch)) = scanner.next()? {
-            self.on_appended(disk, Placed::of(batch.as_batch_ref()), config)
-                .doing("writing indexes of", &path)?;
+            if let Err(error) = self.on_appended(disk, Placed::of(batch.as_batch_ref()), config) {
+                // On a full disk, for instance. The entries stay in memory; a start rebuilds them.
+                tracing::warn!(path = %path.display(), %error, "could not write an index");
+            }
         }
         Ok(())
     }

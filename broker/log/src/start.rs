@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use headrace_records::Offset;
+use headrace_records::{LeaderEpoch, Offset};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
     checkpoint::{self, MetaProperties, Offsets},
     config::LogConfig,
     dirs::{DELETE_SUFFIX, Dir, DirsError, DirsOptions, Entry, LogDirs, in_parallel},
-    disk::Disk,
+    disk::{Disk, sync_way_to},
     error::{DiskError, Doing, LogError},
     health::{Health, WatchedDisk},
     log::{Log, LogOptions},
@@ -45,6 +45,7 @@ pub struct OpenReport {
 pub struct About {
     pub config: LogConfig,
     pub directory_id: Option<TopicId>,
+    pub leader_epoch: Option<LeaderEpoch>,
 }
 
 /// A partition to open, with all that its directory's checkpoints say of it.
@@ -105,6 +106,10 @@ impl LogDirs {
         };
         let found = this.without_doubles(found, about, &mut report, now_ms);
         this.open_partitions(found, about, &mut report, now_ms);
+        for dir in this.dirs.iter().filter(|dir| checkpoint::has_lost_records(&*dir.disk, &dir.path)) {
+            tracing::warn!(path = %dir.path.display(), "records were cut off at this start or one before it");
+            report.damaged += 1;
+        }
         // Opening the logs may have shown that a disk is broken.
         this.take_offline();
         copies.retain(|(dir, ..)| this.dirs[*dir].works());
@@ -131,7 +136,7 @@ impl LogDirs {
             if dirs.len() == 1 {
                 return true;
             }
-            let About { config, directory_id } = about(&found.partition);
+            let About { config, directory_id, .. } = about(&found.partition);
             let known = dirs.iter().find(|dir| self.dirs[**dir].directory_id == directory_id);
             if found.dir == *known.unwrap_or(&dirs[0]) {
                 return true;
@@ -155,7 +160,7 @@ impl LogDirs {
         report: &mut OpenReport,
         now_ms: i64,
     ) {
-        let open = |found: &Found| self.open_found(found, about(&found.partition).config, now_ms);
+        let open = |found: &Found| self.open_found(found, about(&found.partition), now_ms);
         let results = in_parallel(&found, self.threads, &open);
         let mut partitions = self.partitions.write();
         for (found, result) in found.into_iter().zip(results) {
@@ -169,6 +174,11 @@ impl LogDirs {
                         tracing::warn!(partition = %found.partition, high_watermark, end = log.log_end_offset(),
                             "the log has lost records: it counts again once it has fetched them");
                         report.damaged += 1;
+                    }
+                    if is_short {
+                        let dir = &self.dirs[found.dir];
+                        // Should that fail, it is as short at the next start.
+                        drop(checkpoint::note_lost_records(&*dir.disk, &dir.path));
                     }
                     partitions
                         .insert(found.partition, Entry { log: Arc::new(Mutex::new(log)), dir: found.dir });
@@ -185,17 +195,18 @@ impl LogDirs {
 
 impl LogDirs {
     /// Opens (and recovers) a partition that lies in a directory.
-    pub(crate) fn open_found(&self, found: &Found, config: LogConfig, now_ms: i64) -> Result<Log, LogError> {
+    pub(crate) fn open_found(&self, found: &Found, about: About, now_ms: i64) -> Result<Log, LogError> {
         let options = LogOptions {
             disk: self.dirs[found.dir].disk.clone(),
             dir: found.path.clone(),
             partition: found.partition.clone(),
             topic_id: None,
-            config: Arc::new(config),
+            config: Arc::new(about.config),
             tail_budget: self.tail_budget.clone(),
             clean: found.clean,
             recovery_point: found.recovery_point,
             log_start_offset: found.log_start,
+            leader_epoch: about.leader_epoch,
         };
         Log::open(options, now_ms)
     }
@@ -233,6 +244,7 @@ fn open_dir(
             let directory_id = TopicId(new_uuid());
             let meta = MetaProperties { cluster_id: cluster, node_id: node, directory_id };
             checkpoint::write_meta_properties(disk, path, &meta)?;
+            sync_way_to(disk, path).doing("syncing the names above", path)?;
             directory_id
         }
     };

@@ -19,6 +19,16 @@ impl Log {
         if offset <= self.log_start && offset <= self.segments[0].base_offset {
             return self.truncate_fully_and_start_at(offset, now_ms);
         }
+        let cut = self.cut_to(offset, now_ms);
+        self.or_failed(cut)
+    }
+
+    /// Where taking back records comes to no end, files and memory may contradict each other: the next start finds out what is there.
+    fn or_failed(&mut self, cut: Result<(), LogError>) -> Result<(), LogError> {
+        cut.inspect_err(|error| self.failed = Some(format!("records could not be taken back: {error}")))
+    }
+
+    fn cut_to(&mut self, offset: Offset, now_ms: i64) -> Result<(), LogError> {
         let disk = self.disk.clone();
         let keep = self.segment_of(offset);
         // From the end, so that a stop in between leaves a log without holes.
@@ -34,13 +44,26 @@ impl Log {
         self.half_written = false;
         self.ends_at(log_end);
         self.log_start = self.log_start.min(log_end);
-        self.write_epochs()?;
-        self.load_producers(None)
+        self.load_producers(None)?;
+        self.try_to_write_epochs();
+        Ok(())
+    }
+
+    /// On a full disk that fails, and upkeep tries again.
+    fn try_to_write_epochs(&mut self) {
+        if let Err(error) = self.write_epochs() {
+            tracing::warn!(partition = %self.partition, %error, "the leader epochs could not be written down");
+        }
     }
 
     /// Removes everything; the next record gets `offset`.
     pub fn truncate_fully_and_start_at(&mut self, offset: Offset, now_ms: i64) -> Result<(), LogError> {
         self.refuse_if_failed()?;
+        let cut = self.start_over_at(offset, now_ms);
+        self.or_failed(cut)
+    }
+
+    fn start_over_at(&mut self, offset: Offset, now_ms: i64) -> Result<(), LogError> {
         while !self.segments.is_empty() {
             self.remove_last_segment(now_ms)?;
         }
@@ -51,15 +74,32 @@ impl Log {
         self.ends_at(offset);
         self.flushed = offset;
         self.epochs.clear();
-        self.write_epochs()?;
+        self.producers.clear();
+        self.try_to_write_epochs();
         for snapshot in crate::recover::snapshot_offsets(&*self.disk, &self.dir)? {
             let path = crate::segment::file_path(&self.dir, snapshot, crate::log::SNAPSHOT_SUFFIX);
             self.disk
                 .remove_file(&path)
                 .map_err(|error| crate::error::DiskError::new("removing", path, error))?;
         }
-        self.producers.clear();
         Ok(())
+    }
+
+    /// Recovery kept records whose place is in doubt, as a bit that flips in a batch's offset or leader epoch leaves them: neither is under
+    /// its checksum. They go as soon as there is a leader to fetch them from again, and stay where they are the best that is left.
+    pub fn settle_doubt(&mut self, there_is_a_leader: bool, now_ms: i64) -> Result<(), LogError> {
+        let Some(offset) = self.doubtful_from else { return Ok(()) };
+        if there_is_a_leader {
+            tracing::warn!(partition = %self.partition, from = self.log_end, to = offset, "what is in doubt is fetched again");
+            self.truncate_to(offset, now_ms)?;
+        }
+        self.doubtful_from = None;
+        Ok(())
+    }
+
+    /// The log's end, as far as that is not in doubt.
+    pub fn certain_end_offset(&self) -> Offset {
+        self.doubtful_from.unwrap_or(self.log_end)
     }
 
     fn ends_at(&mut self, log_end: Offset) {

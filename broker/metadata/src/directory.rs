@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use headrace_disk::{Disk, File, read_small, write_atomically};
+use headrace_disk::{Disk, File, read_small, sync_way_to, write_atomically};
 
 /// The longest identity that is read, in bytes.
 const IDENTITY_BYTES_MAX: u64 = 64 * 1024;
@@ -54,10 +54,7 @@ impl Directory {
             }
             None => {
                 write_atomically(disk, &identity, wanted.as_bytes())
-                    .and_then(|()| {
-                        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                        parent.map_or(Ok(()), |parent| disk.sync_dir(parent))
-                    })
+                    .and_then(|()| sync_way_to(disk, path))
                     .map_err(failed("write the identity in"))?;
             }
         }

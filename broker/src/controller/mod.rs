@@ -1,8 +1,10 @@
 //! The controller: the node that leads the metadata quorum. Here is how any broker gets a request to it ([`call`], [`forward`]), and
-//! what the leader does by itself ([`service`]): fencing brokers that are gone, handing leaderships back.
+//! what the leader does by itself: fencing brokers that are gone, handing leaderships back ([`service`]), and asking who has most where
+//! nobody is known to have everything ([`recovery`]).
 //!
 //! What a request means is decided by the pure controller functions of `headrace_state`; the handlers in `handlers/` call them.
 
+pub(crate) mod recovery;
 pub(crate) mod service;
 mod sessions;
 

@@ -13,7 +13,7 @@ use headrace_protocol::messages::incremental_alter_configs::{
 use headrace_state::metadata::record::ConfigRecord;
 use headrace_state::metadata::{ConfigResource, Image, ResourceType, controller};
 
-use super::Lost;
+use super::{Lost, recovery};
 use crate::broker::Broker;
 
 /// How often sessions are looked at.
@@ -35,7 +35,7 @@ pub(crate) async fn run(broker: Arc<Broker>) {
         let leads = leadership.borrow_and_update().leader == Some(broker.node_id());
         if leads {
             tokio::select! {
-                () = lead(&broker) => {}
+                ((), ()) = async { tokio::join!(lead(&broker), recovery::run(&broker)) } => {}
                 changed = leadership.changed() => if changed.is_err() { return },
                 () = stopping.stopped() => return,
             }

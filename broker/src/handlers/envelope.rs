@@ -1,5 +1,5 @@
 //! Envelope (58), version 0, between brokers only: a client's request that another broker passes on because this one is the controller,
-//! or a message of the metadata quorum. What is inside, and the answer's form, are ours (see `peers` and `controller`).
+//! a message of the metadata quorum, or the controller's question where logs end. What is inside, and the answer's form, are ours (see `peers` and `controller`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,10 @@ pub(crate) async fn handle(cx: &Context, request: EnvelopeRequest) -> EnvelopeRe
     match split_payload(&request.request_data) {
         Some((Kind::Quorum, message)) => quorum(cx, message).await,
         Some((Kind::Forwarded, inner)) => forwarded(cx, inner).await,
+        Some((Kind::LogEnds, question)) => match controller::recovery::answer_payload(&cx.broker, question) {
+            Ok(answer) => EnvelopeResponse { response_data: Some(answer), error_code: ErrorCode::NONE },
+            Err(code) => failed(code, None),
+        },
         None => failed(ErrorCode::INVALID_REQUEST, None),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Forwarded = 0,
     /// A message of the metadata quorum.
     Quorum = 1,
+    /// The controller asks where logs end.
+    LogEnds = 2,
 }
 
 /// The payload of an envelope: its kind, then what it holds.
@@ -35,6 +37,7 @@ pub(crate) fn split_payload(payload: &Bytes) -> Option<(Kind, Bytes)> {
     let kind = match payload.first()? {
         0 => Kind::Forwarded,
         1 => Kind::Quorum,
+        2 => Kind::LogEnds,
         _ => return None,
     };
     Some((kind, payload.slice(1..)))

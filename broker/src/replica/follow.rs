@@ -44,6 +44,28 @@ impl Partition {
         Some(FetchPosition { offset, last_epoch, leader_epoch: meta.leader_epoch, log_start_offset })
     }
 
+    /// Epoch of the last record and end of the log, as far as it is not in doubt: while nobody leads, in this leader epoch, so that nothing
+    /// comes behind it any more.
+    pub(crate) fn log_end_in(&self, leader_epoch: i32) -> Result<(i32, i64), ErrorCode> {
+        let log = self.log();
+        let meta = self.meta();
+        if self.is_retired() {
+            return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+        if meta.leader >= 0 || meta.leader_epoch != leader_epoch {
+            let is_behind = meta.leader_epoch < leader_epoch;
+            return Err(if is_behind {
+                ErrorCode::UNKNOWN_LEADER_EPOCH
+            } else {
+                ErrorCode::FENCED_LEADER_EPOCH
+            });
+        }
+        let end = log.certain_end_offset();
+        let last_epoch =
+            if end > log.log_start_offset() { log.epoch_for_offset(end - 1).unwrap_or(-1) } else { -1 };
+        Ok((last_epoch, end))
+    }
+
     /// Takes what the leader sent for `asked`. True if the log grew.
     pub(super) fn take_fetched(
         &self,

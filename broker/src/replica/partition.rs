@@ -633,6 +633,11 @@ impl Partition {
         let before = self.leading.load(Ordering::Acquire);
         let after = if meta.leader == self.node_id { meta.leader_epoch } else { NOT_LEADING };
         self.meta.store(Arc::clone(meta));
+        if meta.leader >= 0
+            && let Err(error) = log.settle_doubt(after == NOT_LEADING, self.now_ms())
+        {
+            tracing::error!(partition = ?self, %error, "records in doubt could not be taken back; it is tried again");
+        }
         if after != NOT_LEADING && after != before && log.latest_epoch() != Some(after) {
             let end = log.log_end_offset();
             log.assign_epoch(after, end);

@@ -378,3 +378,28 @@ impl Disk for BreakingDisk {
         self.checked(dir, || RealDisk.sync_dir(dir))
     }
 }
+
+#[test]
+fn that_records_were_cut_off_is_remembered_until_the_cluster_knows() {
+    let root = tempfile::tempdir().unwrap();
+    let (paths, partition) = (two_dirs(&root), TopicPartition::new("orders", 0));
+    let (dirs, _) = open(&paths);
+    let log = dirs.create(partition, ID, NEW, LogConfig::default(), NOW_MS).unwrap();
+    for _ in 0..3 {
+        append(&mut log.lock(), batch(1, 10, NOW_MS)).unwrap();
+    }
+    let path = crate::segment::file_path(log.lock().dir(), 0, "log");
+    drop((log, dirs));
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let damaged = || open(&paths).1.damaged > 0;
+    assert!(damaged());
+    assert!(damaged(), "the first start cut it off and died");
+    let (dirs, report) = open(&paths);
+    assert!(report.damaged > 0);
+    dirs.forget_lost_records();
+    drop(dirs);
+    assert!(!damaged());
+}

@@ -178,3 +178,25 @@ fn after_a_failed_sync_the_log_takes_no_writes_but_serves_reads() {
     drop(log);
     assert_eq!(append(&mut bench.recover(), batch(1, 10, NOW_MS)).unwrap().base_offset, 2);
 }
+
+#[test]
+fn records_are_taken_back_on_a_full_disk_too_with_what_is_known_of_their_producers() {
+    let (bench, room_bytes, _) = faulty();
+    let mut log = bench.recover();
+    for sequence in 0..8 {
+        append(&mut log, producer_batch(1, 0, sequence, 1, false)).unwrap();
+    }
+    log.write_epochs().unwrap();
+    log.assign_epoch(EPOCH + 1, 8);
+    let last = producer_batch(1, 0, 8, 1, false);
+    log.append_as_leader(last, EPOCH + 1, Origin::Coordinator, NOW_MS).unwrap();
+    room_bytes.store(0, SeqCst);
+    log.truncate_to(5, NOW_MS).unwrap();
+    assert_eq!((log.log_end_offset(), log.latest_epoch()), (5, Some(EPOCH)));
+    room_bytes.store(u64::MAX, SeqCst);
+    let again = append(&mut log, producer_batch(1, 0, 5, 1, false)).unwrap();
+    assert_eq!((again.base_offset, again.duplicate), (5, false), "it was taken back: it is no duplicate");
+    drop(log);
+    let log = bench.recover();
+    assert_eq!((log.log_end_offset(), log.is_damaged()), (6, false));
+}

@@ -54,6 +54,7 @@ impl Bench {
             clean,
             recovery_point,
             log_start_offset: 0,
+            leader_epoch: None,
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::fs;
 
+use headrace_records::layout;
+
 use super::*;
+use crate::config::CleanupPolicy;
 
 fn log_file(bench: &Bench, base: Offset) -> std::path::PathBuf {
     crate::segment::file_path(&bench.path(), base, "log")
@@ -207,4 +210,70 @@ fn a_damaged_snapshot_is_passed_over() {
     let newest = names(&bench.path(), ".snapshot").pop().unwrap();
     fs::write(bench.path().join(newest), b"garbage").unwrap();
     assert_eq!(bench.open(true, 20).active_producers(), producers);
+}
+
+fn batch_size(log: &Path) -> usize {
+    Batch::first(&Bytes::from(fs::read(log).unwrap())).unwrap().size_bytes()
+}
+
+/// What lies outside a batch's checksum, with one bit of it flipped: nothing may be lost, or be there in another shape, without a word.
+#[test]
+fn flipped_bits_outside_the_checksum_are_noticed() {
+    for compact in [false, true] {
+        let cleanup = CleanupPolicy { compact, delete: !compact };
+        let bench = Bench { config: LogConfig { cleanup, ..LogConfig::default() }, ..Bench::cold() };
+        let mut log = bench.recover();
+        for index in 0..6 {
+            append(&mut log, batch(2, 100, NOW_MS + index)).unwrap();
+        }
+        log.write_epochs().unwrap();
+        let whole = read_all(&log, 0);
+        drop(log);
+        let path = log_file(&bench, 0);
+        let good = fs::read(&path).unwrap();
+        let size = batch_size(&path);
+        for hit in [0, 3, 5] {
+            for bit in 0..layout::MAGIC * 8 {
+                let mut bytes = good.clone();
+                bytes[hit * size + bit / 8] ^= 1 << (bit % 8);
+                fs::write(&path, &bytes).unwrap();
+                let options = LogOptions { leader_epoch: Some(EPOCH), ..bench.options(false, 0) };
+                let mut log = Log::open(options, NOW_MS).unwrap();
+                let case = format!("batch {hit}, bit {bit}, compact {compact}");
+                assert!(log.is_damaged(), "{case}");
+                log.settle_doubt(true, NOW_MS).unwrap();
+                let end = usize::try_from(log.log_end_offset()).unwrap();
+                assert!(end <= hit * 2, "{case}: {end}");
+                assert!(read_all(&log, 0) == whole[..end / 2], "{case}");
+                drop(log);
+                fs::remove_dir_all(bench.path()).unwrap();
+                fs::create_dir_all(bench.path()).unwrap();
+                fs::write(bench.path().join("leader-epoch-checkpoint"), format!("0\n1\n{EPOCH} 0\n"))
+                    .unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_in_doubt_stays_where_it_is_the_best_that_is_left() {
+    let cleanup = CleanupPolicy { compact: true, delete: false };
+    let bench = Bench { config: LogConfig { cleanup, ..LogConfig::default() }, ..Bench::cold() };
+    let mut log = bench.recover();
+    append(&mut log, batch(2, 100, NOW_MS)).unwrap();
+    drop(log);
+    let path = log_file(&bench, 0);
+    let mut bytes = fs::read(&path).unwrap();
+    let mut more = bytes.clone();
+    more[7] = 9;
+    bytes.extend(more);
+    fs::write(&path, &bytes).unwrap();
+    for _ in 0..2 {
+        let mut log = bench.recover();
+        assert!(log.is_damaged());
+        log.settle_doubt(false, NOW_MS).unwrap();
+        assert!(!log.is_damaged());
+        log.settle_doubt(true, NOW_MS).unwrap();
+        assert_eq!(log.log_end_offset(), 11);
+    }
 }

@@ -17,6 +17,7 @@ mod elect_leaders;
 mod list_partition_reassignments;
 mod partition_change;
 mod producer_ids;
+mod recover_leaders;
 #[cfg(test)]
 mod replication_tests;
 #[cfg(test)]
@@ -41,6 +42,9 @@ pub use describe_configs::describe_configs;
 pub use elect_leaders::{elect_leaders, elect_preferred, elect_unclean_where_allowed};
 pub use list_partition_reassignments::list_partition_reassignments;
 pub use producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock, allocate_producer_ids};
+pub use recover_leaders::{
+    LogEnd, LogEnds, awaits_log_ends, partitions_without_a_sure_leader, recover_leaders,
+};
 
 use super::configs::BrokerDefaults;
 use super::record::MetadataRecord;

@@ -44,6 +44,8 @@ pub(super) struct Change<'a> {
     pub(super) emptied: Option<BrokerId>,
     /// An operator asked for a leader: even one with an empty disk will do.
     pub(super) accepts_empty: bool,
+    /// All replicas have said where their logs end, and this one's has most.
+    pub(super) recovers_with: Option<BrokerId>,
 }
 
 /// Who leads, and what that means for who is in sync.
@@ -80,6 +82,7 @@ impl<'a> Change<'a> {
             recovered: false,
             emptied: None,
             accepts_empty: false,
+            recovers_with: None,
         }
     }
 
@@ -135,15 +138,12 @@ impl<'a> Change<'a> {
             self.isr = vec![leader];
             return sound(leader);
         }
-        // Nobody is known to have everything. The last leader has most, and what it lacks no replica is known to have.
-        let last = match self.partition.leader {
-            NO_LEADER => self.partition.last_known_elr.first().copied(),
-            leader => Some(leader),
-        };
-        let last = last.filter(|id| self.may_lead(*id) && self.emptied != Some(*id));
-        let last = last.filter(|_| self.isr.is_empty() && eligible.is_empty());
+        // Nobody is known to have everything. An only replica need not be compared with others.
+        let only = self.recovers_with.or((self.replicas.len() == 1).then_some(self.replicas[0]));
+        let only = only.filter(|id| self.may_lead(*id) && self.emptied != Some(*id));
+        let only = only.filter(|_| self.isr.is_empty() && eligible.is_empty());
         let any = || self.least_bad().filter(|_| self.election == Election::Unclean);
-        match last.or_else(any) {
+        match only.or_else(any) {
             Some(leader) => {
                 self.isr = vec![leader];
                 self.move_to_present_directory(leader);

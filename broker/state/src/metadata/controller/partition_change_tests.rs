@@ -14,6 +14,7 @@ struct State {
 const WHOLE: State = State { isr: &[1, 2, 3], elr: &[], last: &[], leader: 1 };
 const THIN: State = State { isr: &[1], elr: &[2], last: &[], leader: 1 };
 const GONE: State = State { isr: &[], elr: &[1, 2], last: &[1], leader: NO_LEADER };
+const LOST: State = State { isr: &[], elr: &[], last: &[1], leader: NO_LEADER };
 const LAST: State = State { isr: &[], elr: &[1], last: &[1], leader: NO_LEADER };
 
 fn image(state: &State, live: &[BrokerId]) -> Image {
@@ -109,12 +110,20 @@ fn who_leads_and_who_may_lead_follows_from_who_is_in_sync_and_lives() {
             Some((None, SAME, Some(&[1]), None, -1)),
         ),
         (
-            "nobody has everything: the last leader goes on with what it has",
+            "nobody has everything: not even the last leader goes on before the others have been asked",
             &LAST,
             all,
             "1",
             &|c| c.unclean = Some(1),
-            Some((Some(&[1]), 1, Some(&[]), Some(&[]), 1)),
+            Some((None, SAME, Some(&[]), None, -1)),
+        ),
+        (
+            "they have been, and another has more",
+            &LOST,
+            all,
+            "1",
+            &|c| c.recovers_with = Some(2),
+            Some((Some(&[2]), 2, None, Some(&[]), 1)),
         ),
         (
             "nobody has everything, and the last leader's log is empty",
