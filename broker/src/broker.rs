@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use headrace_disk::Disk;
 use headrace_metadata::Blocking;
@@ -129,7 +130,11 @@ impl Broker {
     pub(crate) fn may_be_replaced(&self) -> bool {
         let silent_ms =
             self.clock.monotonic_ms().saturating_sub(self.lifecycle.heard_ms.load(Ordering::Relaxed));
-        silent_ms > u64::from(self.config.broker_session_timeout_ms.unsigned_abs()) / 2
+        Duration::from_millis(silent_ms) > self.half_a_session()
+    }
+
+    pub(crate) fn half_a_session(&self) -> Duration {
+        Duration::from_millis(u64::from(self.config.broker_session_timeout_ms.unsigned_abs())) / 2
     }
 
     /// The epoch of this broker's registration.

@@ -189,7 +189,7 @@ impl Run {
     fn is_whole(&self) -> bool {
         self.machines
             .iter()
-            .all(|machine| machine.serves_clients() && machine.node().is_some_and(|node| node.is_whole()))
+            .all(|m| m.serves_clients() && !m.is_stopping() && m.node().is_some_and(|node| node.is_whole()))
             && self.controllers().len() == 1
     }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use headrace_state::metadata::{Image, MetadataRecord};
+use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::members::{AdminError, Members};
-use crate::network::{Receiver, RpcError};
+use crate::network::{Receiver, RpcError, is_alone};
 use crate::proposer::{Committed, Job, Prepared, SubmitError};
 use crate::state_machine::Published;
 use crate::status::{self, Leadership, QuorumStatus, leadership};
@@ -133,6 +134,14 @@ impl Handle {
 
     pub fn is_leader(&self) -> bool {
         self.leader() == Some(self.inner.node_id)
+    }
+
+    /// On the leader: whether a majority has followed it within this time. One that was cut off does not know that others have elected
+    /// another.
+    pub fn was_followed_within(&self, time: Duration) -> bool {
+        let metrics = self.metrics();
+        let acked = metrics.last_quorum_acked;
+        is_alone(&metrics.membership_config, metrics.id) || acked.is_some_and(|at| at.elapsed() < time)
     }
 
     /// Who leads, and every change of it. After [`Self::shutdown`] nobody does.

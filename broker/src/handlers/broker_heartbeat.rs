@@ -21,7 +21,8 @@ async fn heartbeat(
     request: &BrokerHeartbeatRequest,
 ) -> Result<BrokerHeartbeatResponse, ErrorCode> {
     let broker = &cx.broker;
-    if !broker.metadata.is_leader() {
+    // One that nobody follows must not tell brokers that nothing has changed.
+    if !broker.metadata.is_leader() || !broker.metadata.was_followed_within(broker.half_a_session()) {
         return Err(ErrorCode::NOT_CONTROLLER);
     }
     let (id, epoch) = (request.broker_id, request.broker_epoch);

@@ -6,6 +6,7 @@ pub(crate) mod committer;
 pub(crate) mod consumer;
 pub(crate) mod producer;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub(crate) struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) rng: StdRng,
     correlation_id: AtomicI32,
+    /// The newest leader epochs that were heard of: like any client it does not go back to an older leader, whoever names it (KIP-320).
+    epochs: HashMap<(usize, i32), i32>,
 }
 
 impl Client {
@@ -76,6 +79,7 @@ impl Client {
             shared: Arc::clone(shared),
             rng: StdRng::seed_from_u64(seed),
             correlation_id: AtomicI32::new(0),
+            epochs: HashMap::new(),
         }
     }
 
@@ -120,8 +124,9 @@ impl Client {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
-    /// Asks some broker who leads. `None` if it does not answer, or says that nobody does.
+    /// Asks some broker who leads. `None` if it does not answer, says that nobody does, or knows less than this client.
     pub(crate) async fn find(&mut self, topic: usize, partition: i32) -> Option<Led> {
+        let key = (topic, partition);
         let broker = self.any_broker();
         let name = Some(Str::from_static(TOPICS[topic]));
         let request = MetadataRequest {
@@ -131,6 +136,11 @@ impl Client {
         let response = self.call(broker, METADATA_VERSION, &request).await?;
         let topic = response.topics.first().filter(|topic| topic.error_code.is_ok())?;
         let found = topic.partitions.iter().find(|found| found.partition_index == partition)?;
+        let newest = self.epochs.entry(key).or_insert(found.leader_epoch);
+        if found.leader_epoch < *newest {
+            return None;
+        }
+        *newest = found.leader_epoch;
         (found.error_code == ErrorCode::NONE && found.leader_id > 0).then_some(Led {
             topic_id: topic.topic_id,
             leader: found.leader_id,

@@ -14,7 +14,7 @@ mod wire;
 
 pub(crate) use peer::Network;
 pub(crate) use receive::Receiver;
-pub(crate) use view::{SILENT_LEASES, View};
+pub(crate) use view::{SILENT_LEASES, View, is_alone};
 
 use std::time::Duration;
 

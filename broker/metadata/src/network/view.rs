@@ -55,7 +55,7 @@ impl View {
 }
 
 /// Whether one node by itself is a quorum.
-fn is_alone(membership: &StoredMembership, id: u64) -> bool {
+pub(crate) fn is_alone(membership: &StoredMembership, id: u64) -> bool {
     membership.membership().get_joint_config().iter().all(|voters| voters.iter().eq([&id]))
 }
 
