@@ -134,6 +134,9 @@ impl Recovered {
                 "cut the torn tail of the metadata journal: it was never acknowledged"
             );
             file.set_len(at as u64).map_err(io_error("truncate", &info.path))?;
+        }
+        if is_last && at > 0 {
+            // A process that died wrote some of it and may not have synced it; this one answers for all of it.
             file.sync_data().map_err(io_error("sync", &info.path))?;
         }
         if !is_last {
