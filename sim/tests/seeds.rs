@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 /// Seeds that found something, with what it was.
-const PINNED: [u64; 6] = [
+const PINNED: [u64; 13] = [
     // The checkpoint of leader epochs was not written while the newest epoch had no records: a follower kept what its leader never had.
     141, //
     // A broker's epoch was ahead of the log, so that it was never let in; a registration whose answer was lost made the next one unclean.
@@ -15,6 +15,16 @@ const PINNED: [u64; 6] = [
     2000, //
     // A leader that was cut off told a producer that had gone on elsewhere that it was out of order.
     222,
+    // Every replica had come back without being sure of its log, and the last leader, who had lost most, led.
+    103, 601, //
+    // Flipped bits in a leader epoch and in a compacted topic's offset were believed.
+    464, 854, //
+    // A start that cut off damage and died before it registered made the next one count as whole.
+    2861, //
+    // What was taken back on a full disk left its producers' sequences behind.
+    2778, //
+    // What one process had written to the metadata journal and not synced, the next took for synced.
+    10320,
 ];
 const FIRST: u64 = 1;
 const COUNT: u64 = 12;
