@@ -162,11 +162,11 @@ impl Machine {
         Ok(())
     }
 
-    /// Asks the process to stop cleanly.
     pub(crate) fn is_stopping(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.stop.is_none())
     }
 
+    /// Asks the process to stop cleanly.
     pub(crate) fn ask_to_stop(&mut self) {
         if let Some(process) = &mut self.process {
             drop(process.stop.take());

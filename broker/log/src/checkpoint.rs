@@ -24,6 +24,7 @@ pub(crate) const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 const META_PROPERTIES: &str = "meta.properties";
 const PARTITION_METADATA: &str = "partition.metadata";
 const LOST_RECORDS: &str = "headrace.lost-records";
+const DOUBT: &str = "headrace.doubt";
 
 fn read_text(disk: &dyn Disk, path: &Path) -> Result<Option<String>, LogError> {
     let Some(bytes) = read_small(disk, path, TEXT_BYTES_MAX).doing("reading", path)? else { return Ok(None) };
@@ -176,6 +177,21 @@ pub(crate) fn take_clean_shutdown(disk: &dyn Disk, dir: &Path) -> Result<bool, D
     Ok(true)
 }
 
+/// From which offset on a partition's records are in doubt.
+pub(crate) fn read_doubt(disk: &dyn Disk, dir: &Path) -> Result<Option<Offset>, LogError> {
+    let text = read_text(disk, &dir.join(DOUBT))?;
+    // One that cannot be read doubts everything.
+    Ok(text.map(|text| text.trim().parse().unwrap_or(0)))
+}
+
+pub(crate) fn write_doubt(disk: &dyn Disk, dir: &Path, offset: Offset) -> Result<(), DiskError> {
+    write_text(disk, &dir.join(DOUBT), &offset.to_string())
+}
+
+pub(crate) fn forget_doubt(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    remove_synced(disk, dir, DOUBT)
+}
+
 /// Remembers that records in this directory are about to be cut off that may have been acknowledged, whatever becomes of this process: the
 /// next will not find the damage any more.
 pub(crate) fn note_lost_records(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
@@ -192,10 +208,14 @@ pub(crate) fn has_lost_records(disk: &dyn Disk, dir: &Path) -> bool {
 }
 
 pub(crate) fn forget_lost_records(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
-    if !has_lost_records(disk, dir) {
+    remove_synced(disk, dir, LOST_RECORDS)
+}
+
+fn remove_synced(disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), DiskError> {
+    let path = dir.join(name);
+    if !disk.exists(&path) {
         return Ok(());
     }
-    let path = dir.join(LOST_RECORDS);
     disk.remove_file(&path).doing("removing", &path)?;
     disk.sync_dir(dir).doing("syncing", dir)
 }

@@ -73,7 +73,7 @@ impl EpochCache {
             // Either this one is wrong, or all that were taken for a higher epoch before.
             (Some(&(last, start)), _) if epoch < last => Some(start),
             (Some(&(last, _)), Some(_)) if epoch > last => Some(offset),
-            (None, Some(&(next, _))) if epoch >= next => Some(offset),
+            (None, Some(&(next, _))) if epoch > next => Some(offset),
             // Records without an epoch are from before there were any.
             _ if epoch < -1 => Some(offset),
             _ => None,
@@ -102,6 +102,11 @@ impl EpochCache {
     pub(crate) fn epoch_for_offset(&self, offset: Offset) -> Option<LeaderEpoch> {
         let count = self.entries.partition_point(|entry| entry.1 <= offset);
         count.checked_sub(1).map(|index| self.entries[index].0)
+    }
+
+    /// Where the first epoch above this one starts.
+    pub(crate) fn first_above(&self, epoch: LeaderEpoch) -> Option<Offset> {
+        self.entries.iter().find(|entry| entry.0 > epoch).map(|entry| entry.1)
     }
 
     /// Forgets epochs that start at or after `end_offset`.
@@ -206,7 +211,9 @@ mod tests {
             (9, 40, None),
             (4, 40, Some(30)),
             (1, 5, None),
-            (2, 5, Some(5)),
+            // The log's start has moved up within an epoch.
+            (2, 5, None),
+            (3, 5, Some(5)),
         ] {
             assert_eq!(cache.doubt(epoch, offset), doubt, "epoch {epoch} at {offset}");
         }

@@ -217,7 +217,8 @@ impl LogDirs {
         future.flush(now_ms)?;
         let mut current = entry.log.lock();
         align(&current, &mut future, now_ms)?;
-        if future.log_end_offset() != current.log_end_offset() || current.failed.is_some() {
+        let is_sound = current.failed.is_none() && current.doubtful_from.is_none();
+        if future.log_end_offset() != current.log_end_offset() || !is_sound {
             return Ok(false);
         }
         let old_dir = current.dir().to_owned();

@@ -125,7 +125,27 @@ impl Log {
             Some(_) => recovery_point.clamp(self.log_start, self.log_end),
         };
         self.unflushed_records = self.log_end - self.flushed;
-        self.load_producers(rebuilt_from)
+        self.load_producers(rebuilt_from)?;
+        self.remember_doubt()?;
+        // Entries that were cut off must not come to life again behind other records.
+        self.try_to_write_epochs();
+        Ok(())
+    }
+
+    /// The doubt outlives this process, for a later start may not see what is wrong.
+    fn remember_doubt(&mut self) -> Result<(), LogError> {
+        let found = self.doubtful_from;
+        let noted = checkpoint::read_doubt(&*self.disk, &self.dir)?.filter(|offset| *offset < self.log_end);
+        self.doubtful_from = found.into_iter().chain(noted).min();
+        match self.doubtful_from {
+            None => checkpoint::forget_doubt(&*self.disk, &self.dir)?,
+            Some(offset) if noted != Some(offset) => {
+                self.note_damage()?;
+                checkpoint::write_doubt(&*self.disk, &self.dir, offset)?;
+            }
+            Some(_) => {}
+        }
+        Ok(())
     }
 
     /// The base offsets of the segments; removes what a stop left half deleted or half written.
@@ -171,22 +191,26 @@ impl Log {
         let mut next_offset = bases.first().copied().unwrap_or(0);
         for (index, &base) in bases.iter().enumerate() {
             let last = index + 1 == bases.len();
-            let end = bases.get(index + 1).copied().unwrap_or(Offset::MAX);
-            let trusted = rebuilt_from.is_none() && end <= trusted_below;
+            let next_base = bases.get(index + 1).copied();
+            let trusted = rebuilt_from.is_none() && next_base.unwrap_or(Offset::MAX) <= trusted_below;
             let loaded = if trusted { self.load_segment(base, last, now_ms)? } else { None };
+            let is_scanned = loaded.is_none();
             let (segment, end, cut) = match loaded {
                 Some((segment, end)) => (segment, end.unwrap_or(next_offset), false),
                 None => {
                     rebuilt_from.get_or_insert(base);
-                    self.scan_segment(base, leader_epoch, now_ms)?
+                    self.scan_segment(base, last, leader_epoch, now_ms)?
                 }
             };
             next_offset = end.max(base);
             self.segments.push(segment);
             if cut && !last {
-                self.note_damage()?;
                 self.drop_segments(&bases[index + 1..], now_ms)?;
                 break;
+            }
+            if is_scanned && next_base.is_some_and(|next| next > next_offset) {
+                // What a start that died in the middle of a repair left, or compaction.
+                self.doubt_from(next_offset);
             }
         }
         self.log_end = next_offset;
@@ -218,6 +242,7 @@ impl Log {
     fn scan_segment(
         &mut self,
         base: Offset,
+        is_last: bool,
         leader_epoch: Option<LeaderEpoch>,
         now_ms: i64,
     ) -> Result<(Segment, Offset, bool), LogError> {
@@ -247,13 +272,10 @@ impl Log {
                     let epoch = batch.leader_epoch();
                     let doubt =
                         self.epochs.doubt(epoch, batch.base_offset()).or(is_gap.then_some(next_offset));
-                    let is_too_high = leader_epoch.is_some_and(|highest| epoch > highest);
-                    if is_too_high {
-                        self.doubt_from(doubt.unwrap_or(next_offset));
-                    } else {
-                        doubt.inspect(|from| self.doubt_from(*from));
-                        self.epochs.assign(epoch, batch.base_offset());
-                    }
+                    doubt.inspect(|from| self.doubt_from(*from));
+                    self.epochs.assign(epoch, batch.base_offset());
+                    // What this broker knows of the metadata may lag behind, too: see `doubt_epochs_above`.
+                    self.damaged |= leader_epoch.is_some_and(|highest| epoch > highest);
                     next_offset = batch.next_offset();
                 }
                 Ok(None) | Ok(Some(_)) | Err(ReadError::Corrupt { .. }) => break,
@@ -262,7 +284,7 @@ impl Log {
         }
         let cut = segment.size_bytes < length;
         if cut {
-            if !is_torn(&*file, segment.size_bytes, length).doing("reading", &path)? {
+            if !is_last || !is_torn(&*file, segment.size_bytes, length).doing("reading", &path)? {
                 self.note_damage()?;
             }
             tracing::warn!(path = %path.display(), kept_bytes = segment.size_bytes, cut_bytes = length - segment.size_bytes,
@@ -287,15 +309,18 @@ impl Log {
         self.dir.parent().map_or(Ok(()), |parent| checkpoint::note_lost_records(&*self.disk, parent))
     }
 
-    fn doubt_from(&mut self, offset: Offset) {
-        let offset = self.doubtful_from.map_or(offset, |known| known.min(offset));
+    pub(crate) fn doubt_from(&mut self, offset: Offset) {
+        if self.doubtful_from.is_some_and(|known| known <= offset) {
+            return;
+        }
         tracing::warn!(partition = %self.partition, offset, "offsets or leader epochs behind this contradict each other: they are fetched again");
         self.doubtful_from = Some(offset);
     }
 
     /// Removes segments behind a cut: their records cannot be reached in order any more.
     fn drop_segments(&mut self, bases: &[Offset], now_ms: i64) -> Result<(), LogError> {
-        for base in bases {
+        // From the end, so that a stop in between leaves no hole.
+        for base in bases.iter().rev() {
             tracing::warn!(partition = %self.partition, base, "dropping a segment behind the damage");
             let renamed = Segment::new(&self.dir, *base, now_ms).mark_deleted(&*self.disk, &self.dir)?;
             self.schedule_removal(renamed, now_ms);

@@ -63,7 +63,7 @@ impl LogDirs {
     /// Opens every partition that is there. A directory or partition that cannot be opened is reported and left
     /// out; it is an error only if no directory is left.
     pub fn open(
-        disk: &Arc<dyn Disk>,
+        unwatched: &Arc<dyn Disk>,
         options: DirsOptions,
         about: &(dyn Fn(&TopicPartition) -> About + Sync),
         new_uuid: &mut dyn FnMut() -> [u8; 16],
@@ -75,10 +75,16 @@ impl LogDirs {
         let (mut dirs, mut found, mut copies) = (Vec::new(), Vec::new(), Vec::new());
         for path in paths {
             let health = Health::new(Arc::clone(&bell));
-            let disk = WatchedDisk::over(Arc::clone(disk), health.clone());
+            let disk = WatchedDisk::over(Arc::clone(unwatched), health.clone());
             let mut dir = Dir { path, disk, health, directory_id: None, _lock: None };
             let opened = open_dir(&mut dir, &cluster_id, node_id, new_uuid)
-                .and_then(|()| Ok(find_partitions(&dir, dirs.len(), &mut report, &mut copies)?));
+                .inspect(|is_new| {
+                    // Not every file system above can do that, which says nothing about this disk.
+                    if *is_new && let Err(error) = sync_way_to(&**unwatched, &dir.path) {
+                        tracing::warn!(path = %dir.path.display(), %error, "a new log directory's name may be lost in a power cut");
+                    }
+                })
+                .and_then(|_| Ok(find_partitions(&dir, dirs.len(), &mut report, &mut copies)?));
             match opened {
                 Ok(partitions) => found.extend(partitions),
                 // Another broker's directory is a mistake to be told at once, not a broken disk.
@@ -212,13 +218,13 @@ impl LogDirs {
     }
 }
 
-/// Takes a directory for this node, or refuses it as another's.
+/// Takes a directory for this node, or refuses it as another's. True if it was nobody's before.
 fn open_dir(
     dir: &mut Dir,
     cluster: &str,
     node: i32,
     new_uuid: &mut dyn FnMut() -> [u8; 16],
-) -> Result<(), DirsError> {
+) -> Result<bool, DirsError> {
     let (disk, path) = (&*dir.disk, &*dir.path);
     disk.create_dir_all(path).doing("creating", path)?;
     let lock = match disk.lock(&path.join(LOCK_FILE)) {
@@ -228,7 +234,7 @@ fn open_dir(
         }
         Err(error) => return Err(DiskError::new("locking", path, error).into()),
     };
-    let cluster = cluster.to_owned();
+    let (cluster, mut is_new) = (cluster.to_owned(), false);
     let directory_id = match checkpoint::read_meta_properties(disk, path)? {
         Some(meta) if meta.cluster_id == cluster && meta.node_id == node => meta.directory_id,
         Some(meta) => {
@@ -244,12 +250,12 @@ fn open_dir(
             let directory_id = TopicId(new_uuid());
             let meta = MetaProperties { cluster_id: cluster, node_id: node, directory_id };
             checkpoint::write_meta_properties(disk, path, &meta)?;
-            sync_way_to(disk, path).doing("syncing the names above", path)?;
+            is_new = true;
             directory_id
         }
     };
     (dir.directory_id, dir._lock) = (Some(directory_id), Some(lock));
-    Ok(())
+    Ok(is_new)
 }
 
 /// The partitions of a directory; removes those that were deleted.

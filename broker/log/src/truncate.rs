@@ -1,8 +1,9 @@
 //! Taking records back: a follower's at the end, a user's (DeleteRecords) at the start.
 
-use headrace_records::Offset;
+use headrace_records::{LeaderEpoch, Offset};
 
 use crate::{
+    checkpoint,
     error::{LogError, ReadError},
     log::Log,
     segment::Segment,
@@ -50,7 +51,7 @@ impl Log {
     }
 
     /// On a full disk that fails, and upkeep tries again.
-    fn try_to_write_epochs(&mut self) {
+    pub(crate) fn try_to_write_epochs(&mut self) {
         if let Err(error) = self.write_epochs() {
             tracing::warn!(partition = %self.partition, %error, "the leader epochs could not be written down");
         }
@@ -93,8 +94,16 @@ impl Log {
             tracing::warn!(partition = %self.partition, from = self.log_end, to = offset, "what is in doubt is fetched again");
             self.truncate_to(offset, now_ms)?;
         }
+        checkpoint::forget_doubt(&*self.disk, &self.dir)?;
         self.doubtful_from = None;
         Ok(())
+    }
+
+    /// Nothing can be of a later epoch than the partition's own: what seems to be is in doubt.
+    pub fn doubt_epochs_above(&mut self, leader_epoch: LeaderEpoch) {
+        if let Some(offset) = self.epochs.first_above(leader_epoch).filter(|offset| *offset < self.log_end) {
+            self.doubt_from(offset);
+        }
     }
 
     /// The log's end, as far as that is not in doubt.

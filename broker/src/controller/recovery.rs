@@ -39,6 +39,8 @@ pub(super) async fn run(broker: &Arc<Broker>) {
     // The image in which there was nothing to do.
     let mut settled = None;
     let mut complain_at_ms = None;
+    // The last partition that was asked about: the next round begins behind it.
+    let mut last = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let image = broker.image();
@@ -50,41 +52,60 @@ pub(super) async fn run(broker: &Arc<Broker>) {
             (settled, complain_at_ms) = (Some(image.offset()), None);
             continue;
         }
+        let waiting = waiting(&image, &lost, last);
+        last = waiting.keys().next_back().copied();
+        let said = ask_all(broker, &image, waiting).await;
         let now_ms = broker.clock.monotonic_ms();
         if now_ms >= *complain_at_ms.get_or_insert(now_ms + COMPLAIN_AFTER_MS) {
             complain_at_ms = Some(now_ms + COMPLAIN_EVERY_MS);
-            complain(&image, &lost);
+            complain(&image, &lost, &said);
         }
-        let waiting = waiting(&image, &lost);
-        if !waiting.is_empty() {
-            let said = ask_all(broker, &image, waiting).await;
+        if !said.is_empty() {
             recover(broker, said).await;
         }
     }
 }
 
 /// Says whom partitions without a leader wait for.
-fn complain(image: &Image, lost: &[(Uuid, &Arc<Partition>)]) {
+fn complain(image: &Image, lost: &[(Uuid, &Arc<Partition>)], said: &[LogEnds]) {
     let replicas = lost.iter().flat_map(|(_, partition)| &partition.replicas);
-    let away: BTreeSet<i32> = replicas.copied().filter(|id| !image.is_live(*id)).collect();
+    let away: BTreeSet<i32> =
+        replicas.copied().filter(|id| image.broker(*id).is_some() && !image.is_live(*id)).collect();
+    let silent: BTreeSet<i32> = said.iter().flat_map(|said| unanswered(image, said)).collect();
     tracing::warn!(
         partitions = lost.len(),
         ?away,
+        ?silent,
         "partitions have no leader: none of their replicas is known to have everything, and it takes all of them to see which has most. \
-         Start the brokers that are away; one that is gone for good: unregister it. Or accept what may be lost: ElectLeaders, unclean"
+         Start the brokers that are away, and see to the log directories of those that are silent; one that is gone for good: unregister it. \
+         Or accept what may be lost: ElectLeaders, unclean"
     );
 }
 
-/// Partitions all of whose replicas can be asked now, with the epochs that they have.
-fn waiting(image: &Image, lost: &[(Uuid, &Arc<Partition>)]) -> BTreeMap<Key, LogEnds> {
-    lost.iter()
+fn unanswered(image: &Image, said: &LogEnds) -> Vec<i32> {
+    let partition = image.topic_by_id(said.topic_id).and_then(|topic| topic.partition(said.index));
+    let replicas = partition.map(|partition| partition.replicas.as_slice()).unwrap_or_default();
+    let has_answered = |id: &i32| said.ends.iter().any(|end| end.broker == *id);
+    replicas.iter().copied().filter(|id| image.is_live(*id) && !has_answered(id)).collect()
+}
+
+/// Partitions all of whose replicas can be asked now, with the epochs that they have; at first those behind `last`.
+fn waiting(image: &Image, lost: &[(Uuid, &Arc<Partition>)], last: Option<Key>) -> BTreeMap<Key, LogEnds> {
+    let mut all: BTreeMap<Key, LogEnds> = lost
+        .iter()
         .filter(|(_, partition)| controller::awaits_log_ends(image, partition))
-        .take(PARTITIONS_MAX)
         .map(|&(topic_id, partition)| {
             let (index, partition_epoch) = (partition.index, partition.partition_epoch);
             ((topic_id, index), LogEnds { topic_id, index, partition_epoch, ends: Vec::new() })
         })
-        .collect()
+        .collect();
+    if all.len() > PARTITIONS_MAX
+        && let Some(last) = last
+    {
+        let behind = all.split_off(&last);
+        all = behind.into_iter().skip(1).chain(all).take(PARTITIONS_MAX).collect();
+    }
+    all.into_iter().take(PARTITIONS_MAX).collect()
 }
 
 async fn ask_all(broker: &Arc<Broker>, image: &Image, mut waiting: BTreeMap<Key, LogEnds>) -> Vec<LogEnds> {

@@ -21,8 +21,7 @@ async fn heartbeat(
     request: &BrokerHeartbeatRequest,
 ) -> Result<BrokerHeartbeatResponse, ErrorCode> {
     let broker = &cx.broker;
-    // One that nobody follows must not tell brokers that nothing has changed.
-    if !broker.metadata.is_leader() || !broker.metadata.was_followed_within(broker.half_a_session()) {
+    if !broker.metadata.is_leader() {
         return Err(ErrorCode::NOT_CONTROLLER);
     }
     let (id, epoch) = (request.broker_id, request.broker_epoch);
@@ -32,6 +31,10 @@ async fn heartbeat(
         return Err(ErrorCode::STALE_BROKER_EPOCH);
     }
     broker.sessions.touch(id, broker.clock.monotonic_ms());
+    if !broker.metadata.was_followed_within(broker.half_a_session()) {
+        // Others may have elected another controller: this one must not say that nothing has changed.
+        return Err(ErrorCode::NOT_CONTROLLER);
+    }
     // What it has applied of the metadata includes its own registration. Of several that came together the epochs may be ahead of the
     // log, in which case all there is will do.
     let newest = i64::try_from(image.offset()).unwrap_or(i64::MAX);

@@ -34,7 +34,7 @@ impl Partition {
     pub(super) fn fetch_position(&self) -> Option<FetchPosition> {
         let log = self.log();
         let meta = self.meta();
-        if self.is_leader() || self.is_retired() || meta.leader < 0 {
+        if self.is_leader() || self.is_retired() || meta.leader < 0 || log.failure().is_some() {
             return None;
         }
         let offset = log.log_end_offset();
@@ -49,7 +49,7 @@ impl Partition {
     pub(crate) fn log_end_in(&self, leader_epoch: i32) -> Result<(i32, i64), ErrorCode> {
         let log = self.log();
         let meta = self.meta();
-        if self.is_retired() {
+        if self.is_retired() || log.failure().is_some() {
             return Err(ErrorCode::KAFKA_STORAGE_ERROR);
         }
         if meta.leader >= 0 || meta.leader_epoch != leader_epoch {

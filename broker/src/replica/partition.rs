@@ -633,6 +633,7 @@ impl Partition {
         let before = self.leading.load(Ordering::Acquire);
         let after = if meta.leader == self.node_id { meta.leader_epoch } else { NOT_LEADING };
         self.meta.store(Arc::clone(meta));
+        log.doubt_epochs_above(meta.leader_epoch);
         if meta.leader >= 0
             && let Err(error) = log.settle_doubt(after == NOT_LEADING, self.now_ms())
         {

@@ -241,6 +241,7 @@ fn flipped_bits_outside_the_checksum_are_noticed() {
                 let mut log = Log::open(options, NOW_MS).unwrap();
                 let case = format!("batch {hit}, bit {bit}, compact {compact}");
                 assert!(log.is_damaged(), "{case}");
+                log.doubt_epochs_above(EPOCH);
                 log.settle_doubt(true, NOW_MS).unwrap();
                 let end = usize::try_from(log.log_end_offset()).unwrap();
                 assert!(end <= hit * 2, "{case}: {end}");
@@ -271,9 +272,52 @@ fn what_is_in_doubt_stays_where_it_is_the_best_that_is_left() {
     for _ in 0..2 {
         let mut log = bench.recover();
         assert!(log.is_damaged());
+        assert_eq!(log.certain_end_offset(), 2);
         log.settle_doubt(false, NOW_MS).unwrap();
-        assert!(!log.is_damaged());
         log.settle_doubt(true, NOW_MS).unwrap();
-        assert_eq!(log.log_end_offset(), 11);
+        assert_eq!((log.log_end_offset(), log.certain_end_offset()), (11, 11));
     }
+    let mut log = bench.recover();
+    log.close(NOW_MS).unwrap();
+    let log = bench.open(true, 11);
+    assert_eq!(
+        (log.is_damaged(), log.certain_end_offset()),
+        (true, 2),
+        "a start that looks at nothing knows of it"
+    );
+}
+
+#[test]
+fn a_log_that_begins_within_an_epoch_is_not_doubted() {
+    let bench = Bench::cold();
+    let mut log = bench.recover();
+    for index in 0..4 {
+        append(&mut log, batch(2, 100, NOW_MS + index)).unwrap();
+    }
+    log.delete_records_before(5, 8).unwrap();
+    log.write_epochs().unwrap();
+    drop(log);
+    let options = LogOptions { log_start_offset: 5, leader_epoch: Some(EPOCH), ..bench.options(false, 0) };
+    let log = Log::open(options, NOW_MS).unwrap();
+    assert_eq!((log.is_damaged(), log.log_start_offset(), log.certain_end_offset()), (false, 5, 8));
+}
+
+#[test]
+fn a_hole_between_segments_is_doubted() {
+    let bench = Bench { config: LogConfig { segment_bytes: 1_000, ..LogConfig::default() }, ..Bench::cold() };
+    let mut log = bench.recover();
+    for index in 0..12 {
+        append(&mut log, batch(1, 300, NOW_MS + index)).unwrap();
+    }
+    drop(log);
+    // As a repair leaves it that was interrupted.
+    let path = bench.path().join(&names(&bench.path(), ".log")[1]);
+    let bytes = fs::read(&path).unwrap();
+    let size = batch_size(&path);
+    fs::write(&path, &bytes[..bytes.len() - size]).unwrap();
+    let mut log = bench.recover();
+    assert!(log.is_damaged());
+    log.settle_doubt(true, NOW_MS).unwrap();
+    let end = log.log_end_offset();
+    assert_eq!((read_all(&log, 0).len() as i64, log.segment_count()), (end, 2));
 }

@@ -80,6 +80,7 @@ pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<Recovered, WalError> {
         let is_last = position + 1 == numbers.len();
         recovered.read_segment(disk, dir, number, is_last)?;
     }
+    disk.sync_dir(dir).map_err(io_error("sync", dir))?;
     recovered.drop_purged()?;
     Ok(recovered)
 }

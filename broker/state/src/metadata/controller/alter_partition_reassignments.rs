@@ -98,7 +98,12 @@ fn reassign(
             set_replicas(image, partition, &mut change, target.iter().copied().chain(removing).collect());
         }
     }
-    if !holders(partition).iter().any(|id| change.replicas.contains(id)) {
+    let stays = |id: &BrokerId| change.replicas.contains(id);
+    let (holders, is_sure) = holders(partition);
+    // Where none is known to have everything, each may have most.
+    if !holders.iter().any(stays)
+        || !is_sure && !holders.iter().all(|id| stays(id) || image.broker(*id).is_none())
+    {
         return refuse(
             ErrorCode::INVALID_REPLICA_ASSIGNMENT,
             "No replica that would be left is known to have all records. Let the move that is under way finish first.",
@@ -109,12 +114,10 @@ fn reassign(
     Ok(change.record())
 }
 
-/// The replicas of which at least one has to stay: those that are known to have everything, or have most.
-fn holders(partition: &Partition) -> &[BrokerId] {
-    [&partition.isr, &partition.elr]
-        .into_iter()
-        .find(|ids| !ids.is_empty())
-        .unwrap_or(&partition.last_known_elr)
+/// The replicas that are known to have everything; if none is, all, and false.
+fn holders(partition: &Partition) -> (&[BrokerId], bool) {
+    let sure = [&partition.isr, &partition.elr].into_iter().find(|ids| !ids.is_empty());
+    sure.map_or((&partition.replicas, false), |ids| (ids, true))
 }
 
 /// The replicas as they were before the move that is under way.

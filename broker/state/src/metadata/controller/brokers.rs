@@ -177,8 +177,13 @@ pub fn unregister_broker(
     }
     let gone = UnregisterBrokerRecord { broker_id: id };
     let records = with_partitions(image, gone.into(), |after, topic, partition| {
-        let concerned = partition.isr.contains(&id);
-        concerned.then(|| Change::of(after, defaults, topic, partition).without(id).record()).flatten()
+        if !partition.isr.contains(&id) && !partition.elr.contains(&id) {
+            return None;
+        }
+        // Nobody waits for it any more: should it come back after all, it begins as one that may have lost something.
+        let mut change = Change::of(after, defaults, topic, partition).without(id);
+        change.unclean = Some(id);
+        change.record()
     });
     (records, Ok(()))
 }

@@ -138,8 +138,12 @@ impl<'a> Change<'a> {
             self.isr = vec![leader];
             return sound(leader);
         }
-        // Nobody is known to have everything. An only replica need not be compared with others.
-        let only = self.recovers_with.or((self.replicas.len() == 1).then_some(self.replicas[0]));
+        // Nobody is known to have everything. An only replica need not be compared with others, if it was the leader and has its log.
+        let only = match *self.replicas {
+            [id] if leader == id || self.partition.last_known_elr.contains(&id) => Some(id),
+            _ => None,
+        };
+        let only = self.recovers_with.or(only);
         let only = only.filter(|id| self.may_lead(*id) && self.emptied != Some(*id));
         let only = only.filter(|_| self.isr.is_empty() && eligible.is_empty());
         let any = || self.least_bad().filter(|_| self.election == Election::Unclean);

@@ -74,7 +74,10 @@ fn most_of(image: &Image, partition: &Partition, ends: &[LogEnd]) -> Option<Brok
     for id in registered(image, partition) {
         let epoch = image.broker(id)?.epoch;
         let end = *ends.iter().find(|end| end.broker == id && end.broker_epoch == epoch)?;
-        if has_directory(image, partition, id) && most.is_none_or(|most| has_more(end, most)) {
+        // An empty log is believed of who led last. Another may have been made anew, on a disk that was exchanged.
+        let may_be_new = end.end_offset == 0 && !partition.last_known_elr.contains(&id);
+        let counts = has_directory(image, partition, id) && !may_be_new;
+        if counts && most.is_none_or(|most| has_more(end, most)) {
             most = Some(end);
         }
     }
@@ -92,7 +95,14 @@ fn has_more(one: LogEnd, other: LogEnd) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{apply, create_with, in_directory};
-    use super::super::{RegisterBroker, register_broker, set_fenced};
+    use headrace_protocol::messages::assign_replicas_to_dirs::{
+        AssignReplicasToDirsRequest, AssignReplicasToDirsRequestDirectoryData,
+        AssignReplicasToDirsRequestPartitionData, AssignReplicasToDirsRequestTopicData,
+    };
+
+    use super::super::{
+        RegisterBroker, assign_replicas_to_dirs, register_broker, set_fenced, unregister_broker,
+    };
     use super::*;
     use crate::metadata::record::PartitionChangeRecord;
 
@@ -121,7 +131,7 @@ mod tests {
         apply(&image, &[lost.into()])
     }
 
-    fn said(image: &Image, ends: [(i32, i64); 3]) -> LogEnds {
+    fn said<const N: usize>(image: &Image, ends: [(i32, i64); N]) -> LogEnds {
         let end = |(&broker, (last_epoch, end_offset)): (&BrokerId, (i32, i64))| LogEnd {
             broker,
             broker_epoch: image.broker(broker).unwrap().epoch,
@@ -134,6 +144,20 @@ mod tests {
             partition_epoch: image.partition("t", 0).unwrap().partition_epoch,
             ends: REPLICAS.iter().zip(ends).map(end).collect(),
         }
+    }
+
+    /// The broker has made its replica anew in this directory, and says so.
+    fn made_anew(image: &Image, id: BrokerId, directory: u8) -> Image {
+        let partitions = vec![AssignReplicasToDirsRequestPartitionData { partition_index: 0 }];
+        let topic_id = image.topic("t").unwrap().id;
+        let topics = vec![AssignReplicasToDirsRequestTopicData { topic_id, partitions }];
+        let id_of_dir = Uuid([directory; 16]);
+        let request = AssignReplicasToDirsRequest {
+            broker_id: id,
+            broker_epoch: image.broker(id).unwrap().epoch,
+            directories: vec![AssignReplicasToDirsRequestDirectoryData { id: id_of_dir, topics }],
+        };
+        apply(image, &assign_replicas_to_dirs(image, &BrokerDefaults::default(), &request).0)
     }
 
     fn recover(image: &Image, said: &LogEnds) -> Image {
@@ -149,7 +173,7 @@ mod tests {
             ([(-1, 0), (-1, 0), (0, 1)], 3),
             ([(-1, 20), (4, 12), (4, 21)], 3),
             ([(4, 12), (-1, 20), (4, 11)], 2),
-            ([(-1, 0), (-1, 0), (-1, 0)], 1),
+            ([(-1, 0), (-1, 0), (-1, 0)], 2),
         ] {
             let image = lost();
             let image = recover(&image, &said(&image, ends));
@@ -185,11 +209,47 @@ mod tests {
     fn an_empty_disk_does_not_lead_unasked() {
         let image = lost();
         let image = register(&image, &in_directory(2, 72));
-        let after = recover(&image, &said(&image, [(-1, 0), (4, 12), (-1, 0)]));
+        let after = recover(&image, &said(&image, [(0, 1), (4, 12), (-1, 0)]));
         assert_eq!(after.partition("t", 0).unwrap().leader, 1, "whatever it says");
-        let image =
-            REPLICAS.iter().fold(image, |image, &id| register(&image, &in_directory(id, 80 + id as u8)));
+        // Once it has said that it is in the new directory, nothing but its emptiness tells.
+        let image = made_anew(&image, 2, 72);
+        let after = recover(&image, &said(&image, [(-1, 0), (-1, 0), (0, 1)]));
+        assert_eq!(after.partition("t", 0).unwrap().leader, 3);
+        let image = REPLICAS.iter().fold(image, |image, &id| {
+            made_anew(&register(&image, &in_directory(id, 80 + id as u8)), id, 80 + id as u8)
+        });
         let after = recover(&image, &said(&image, [(-1, 0), (-1, 0), (-1, 0)]));
         assert_eq!(after.partition("t", 0).unwrap().leader, NO_LEADER, "all disks are new");
+    }
+
+    #[test]
+    fn an_only_replica_leads_at_once_unless_its_disk_is_new() {
+        let image = create_with(&register(&Image::empty(), &in_directory(1, 1)), "t", &[&[1]]);
+        let restart = |image: &Image, directory| {
+            let incarnation = Uuid([99; 16]);
+            let request = RegisterBroker { incarnation, fenced: true, ..in_directory(1, directory) };
+            register(image, &request)
+        };
+        let leader = |image: &Image| image.partition("t", 0).unwrap().leader;
+        assert_eq!(leader(&fence(&restart(&image, 1), 1, false)), 1);
+        let empty = made_anew(&restart(&image, 72), 1, 72);
+        let empty = fence(&empty, 1, false);
+        assert_eq!(leader(&empty), NO_LEADER);
+        assert_eq!(leader(&recover(&empty, &said(&empty, [(-1, 0)]))), NO_LEADER);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_broker_that_was_unregistered() {
+        let image = lost();
+        let eligible = PartitionChangeRecord {
+            elr: Some(vec![3]),
+            ..PartitionChangeRecord::of(image.topic("t").unwrap().id, 0)
+        };
+        let image = fence(&apply(&image, &[eligible.into()]), 3, true);
+        assert_eq!(partitions_without_a_sure_leader(&image).count(), 0, "the third has everything");
+        let image = apply(&image, &unregister_broker(&image, &BrokerDefaults::default(), 3).0);
+        let all = said(&lost(), [(4, 10), (4, 12), (4, 99)]);
+        let partition_epoch = image.partition("t", 0).unwrap().partition_epoch;
+        assert_eq!(recover(&image, &LogEnds { partition_epoch, ..all }).partition("t", 0).unwrap().leader, 2);
     }
 }
