@@ -1,7 +1,7 @@
 //! The replicas on this broker: which there are, how the metadata image changes them, how a leader replicates to its followers and how
 //! a follower follows.
 //!
-//! [`Partition`] is one replica; [`followers`](followers) is what its leader knows of the others, [`follow`](follow) what a follower takes
+//! [`Partition`] is one replica, `partition/role.rs` what the metadata makes of it; [`followers`](followers) is what its leader knows of the others, [`follow`](follow) what a follower takes
 //! and takes back, [`fetcher`](fetcher) the fetches to one leader, [`isr`](isr) the proposals to the controller. [`offline`](offline) is what
 //! becomes of the replicas in a log directory that fails.
 
