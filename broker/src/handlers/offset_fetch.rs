@@ -3,7 +3,8 @@
 //! 2: all topics, and an error for the whole. 5: leader epoch. 6: flexible. 7: RequireStable (KIP-447). 8: several groups (KIP-709).
 //! 9: member id and epoch, which classic groups do not use. 10: topics by id.
 //!
-//! Only what is committed is answered, with RequireStable or without: the answer waits for the commits that are on their way.
+//! Only what is committed is answered, with RequireStable or without: the answer waits for the commits that are on their way. A broker that
+//! has lost the controller answers nothing: committed offsets never go back.
 
 use headrace_protocol::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponse,
@@ -66,7 +67,9 @@ async fn fetch_committed(
     request: &OffsetFetchRequestGroup,
 ) -> Result<OffsetFetchResponseGroup, ErrorCode> {
     let shard = coordinator::shard_of(cx, &request.group_id)?;
-    shard.read_settled(|machine| machine.offset_fetch(request)).await
+    let group = shard.read_settled(|machine| machine.offset_fetch(request)).await?;
+    // The group may have gone on with another coordinator, of which this broker has not heard: what it knows may be old.
+    if cx.broker.may_be_replaced() { Err(ErrorCode::NOT_COORDINATOR) } else { Ok(group) }
 }
 
 /// Names the topics that came by id, and takes out those that are not known, with their answers.
