@@ -148,6 +148,13 @@ impl SimDisk {
         self.0.lock().fuse = Some(operations);
     }
 
+    /// Whether a power cut would take something that was written below this directory.
+    pub(crate) fn is_unsynced(&self, below: &Path) -> bool {
+        let state = self.0.lock();
+        let is_dirty = |node: &Node| matches!(node, Node::File(inode) if !inode.lock().dirty.is_empty());
+        state.names.iter().any(|(path, node)| path.starts_with(below) && is_dirty(node))
+    }
+
     pub(crate) fn put_out_fuse(&self) {
         self.0.lock().fuse = None;
     }

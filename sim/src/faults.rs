@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use headrace_metadata::sabotage::{self, Sabotage};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
@@ -60,6 +61,17 @@ const KINDS: [(Fault, u32); 16] = [
     (Fault::ClockJump, 4),
 ];
 
+/// Where votes are not synced on purpose, what shows it: elections, and voters whose journals lose power in the middle of them.
+const AROUND_VOTES: [(Fault, u32); 5] = [
+    (Fault::JournalPowerCut, 60),
+    (Fault::Isolate, 10),
+    (Fault::OneWay, 10),
+    (Fault::Split, 10),
+    (Fault::Kill, 10),
+];
+
+const PAUSE_MS_MAX: u64 = 1_500;
+
 /// What ends a fault.
 #[derive(Debug, Clone, Copy)]
 enum End {
@@ -75,6 +87,8 @@ enum End {
 pub(crate) struct Faults {
     rng: StdRng,
     next_ms: u64,
+    /// The longest time between the beginnings of two.
+    pause_ms_max: u64,
     ends: BTreeMap<(u64, u64), End>,
     numbered: u64,
     /// Lost something, and has not yet been seen to have everything again.
@@ -87,8 +101,13 @@ impl Faults {
     /// Each run leaves some kinds out, so that the others have more room.
     pub(crate) fn new(mut rng: StdRng, first_ms: u64) -> Self {
         let weights = KINDS.into_iter().filter(|_| rng.random_bool(0.6)).collect();
-        let counts = BTreeMap::new();
-        Self { rng, next_ms: first_ms, ends: BTreeMap::new(), numbered: 0, tainted: None, weights, counts }
+        let (weights, pause_ms_max) = if sabotage::is_on(Sabotage::SkipVoteFsync) {
+            (AROUND_VOTES.to_vec(), 300)
+        } else {
+            (weights, PAUSE_MS_MAX)
+        };
+        let (ends, counts) = (BTreeMap::new(), BTreeMap::new());
+        Self { rng, next_ms: first_ms, pause_ms_max, ends, numbered: 0, tainted: None, weights, counts }
     }
 
     fn end(&mut self, at_ms: u64, end: End) {
@@ -128,11 +147,33 @@ impl Faults {
                 self.ends.insert((at, self.numbered), End::Start(machine.id));
             }
         }
+        if !quiet && sabotage::is_on(Sabotage::SkipVoteFsync) {
+            self.cut_power_of_a_vote(now_ms, machines, net);
+        }
         if !quiet && now_ms >= self.next_ms {
-            self.next_ms = now_ms + self.rng.random_range(50..1_500);
+            self.next_ms = now_ms + self.rng.random_range(50..self.pause_ms_max);
             self.begin(now_ms, machines, net);
         }
         Ok(())
+    }
+
+    /// A voter loses what it has not synced, is back at once, and hears nobody but one of the others.
+    fn cut_power_of_a_vote(&mut self, now_ms: u64, machines: &mut [Machine], net: &Net) {
+        let voters = machines.len().min(3);
+        let at = self.rng.random_range(0..voters);
+        let is_due = machines[at].is_running() && machines[at].disk.is_unsynced(Path::new(META));
+        if !is_due || !self.rng.random_bool(0.05) {
+            return;
+        }
+        let id = machines[at].id;
+        machines[at].crash();
+        machines[at].disk.power_cut(Path::new(META));
+        let back = now_ms + self.rng.random_range(1..20);
+        self.end(back, End::Start(id));
+        let other = machines[(at + self.rng.random_range(1..voters)) % voters].id;
+        let until = now_ms + self.rng.random_range(500..3_000);
+        self.cut(net, id, other, until);
+        self.cut(net, other, id, until);
     }
 
     /// Ends everything at once.
