@@ -240,7 +240,7 @@ async fn recover(broker: &Arc<Broker>, said: Vec<LogEnds>) {
             "nobody was known to have everything: of all replicas those that have most lead now"
         ),
         Err(error) => {
-            tracing::warn!(%error, "partitions without a leader could not be given one; tried again")
+            tracing::warn!(%error, "partitions without a leader could not be given one; tried again");
         }
     }
 }
