@@ -63,14 +63,13 @@ fn a_seed_is_the_same_run_every_time() {
 #[test]
 fn the_checker_notices_when_an_invariant_is_broken() {
     let most = [
-        ("ack-before-replication", "50000", "20"),
-        ("truncate-by-high-watermark", "50000", "20"),
-        ("ignore-epochs", "50000", "20"),
-        // It shows once in some hundred seeds.
-        ("skip-vote-fsync", "50158", "1"),
+        ("ack-before-replication", "20"),
+        ("truncate-by-high-watermark", "20"),
+        ("ignore-epochs", "20"),
+        ("skip-vote-fsync", "60"),
     ];
-    for (sabotage, from, seeds) in most {
-        let arguments = ["sweep", "--first", "--from", from, "--seeds", seeds, "--sabotage", sabotage];
+    for (sabotage, seeds) in most {
+        let arguments = ["sweep", "--first", "--from", "50000", "--seeds", seeds, "--sabotage", sabotage];
         let output = simulate(&arguments);
         let report = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "nobody noticed {sabotage}:\n{report}");
