@@ -157,7 +157,7 @@ impl Faults {
         Ok(())
     }
 
-    /// A voter loses what it has not synced, is back at once, and hears nobody but one of the others.
+    /// A voter loses what it has not synced, is back at once, and is cut off from one of the others.
     fn cut_power_of_a_vote(&mut self, now_ms: u64, machines: &mut [Machine], net: &Net) {
         let voters = machines.len().min(3);
         let at = self.rng.random_range(0..voters);

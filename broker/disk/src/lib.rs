@@ -58,12 +58,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
 /// Makes the names that lead to a directory safe from a power cut; those further up as far as this process may.
 pub fn sync_way_to(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    let mut parents = path.ancestors().skip(1);
-    let name = |parent: &'_ Path| {
-        if parent.as_os_str().is_empty() { Path::new(".").into() } else { parent.to_owned() }
-    };
-    parents.next().map_or(Ok(()), |parent| disk.sync_dir(&name(parent)))?;
-    let _ = parents.try_for_each(|parent| disk.sync_dir(&name(parent)));
+    for (above, parent) in path.ancestors().skip(1).enumerate() {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match disk.sync_dir(parent) {
+            Err(error) if above == 0 => return Err(error),
+            Err(_) => break,
+            Ok(()) => {}
+        }
+    }
     Ok(())
 }
 

@@ -176,6 +176,11 @@ impl Log {
         self.epochs.epoch_for_offset(offset)
     }
 
+    /// The epoch of the last record before `end`; −1 if there is none.
+    pub fn last_epoch_before(&self, end: Offset) -> LeaderEpoch {
+        if end > self.log_start { self.epochs.epoch_for_offset(end - 1).unwrap_or(-1) } else { -1 }
+    }
+
     /// Whether recovery had to cut off more than a write that had not come to its end, or doubts what it kept.
     pub fn is_damaged(&self) -> bool {
         self.damaged || self.doubtful_from.is_some()

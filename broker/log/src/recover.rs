@@ -24,7 +24,7 @@ use crate::{
 
 /// The size of a checkpoint or snapshot that is not believed any more.
 const SMALL_FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// No batch is larger.
+/// A larger batch with a flipped length is taken for a write that did not come to its end.
 const BATCH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(crate) fn open(options: LogOptions, now_ms: i64) -> Result<Log, LogError> {
@@ -135,10 +135,12 @@ impl Log {
     /// The doubt outlives this process, for a later start may not see what is wrong.
     fn remember_doubt(&mut self) -> Result<(), LogError> {
         let found = self.doubtful_from;
-        let noted = checkpoint::read_doubt(&*self.disk, &self.dir)?.filter(|offset| *offset < self.log_end);
-        self.doubtful_from = found.into_iter().chain(noted).min();
+        let noted = checkpoint::read_doubt(&*self.disk, &self.dir)?;
+        let still = noted.filter(|offset| *offset < self.log_end);
+        self.doubtful_from = found.into_iter().chain(still).min();
         match self.doubtful_from {
-            None => checkpoint::forget_doubt(&*self.disk, &self.dir)?,
+            None if noted.is_some() => checkpoint::forget_doubt(&*self.disk, &self.dir)?,
+            None => {}
             Some(offset) if noted != Some(offset) => {
                 self.note_damage()?;
                 checkpoint::write_doubt(&*self.disk, &self.dir, offset)?;

@@ -32,7 +32,7 @@ pub struct OpenReport {
     /// How many of them had to be recovered.
     pub recovered: usize,
     /// How many have lost records for certain or perhaps: whole batches were cut off, the log ends below its high watermark, or it cannot
-    /// be opened.
+    /// be opened. A directory that remembers such a start counts as one more.
     pub damaged: usize,
     /// The high watermarks of the last checkpoint.
     pub high_watermarks: HashMap<TopicPartition, Offset>,

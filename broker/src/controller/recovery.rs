@@ -4,7 +4,8 @@
 //! The question travels in an envelope: the process that is meant, by its broker epoch, then an OffsetForLeaderEpoch request in which a
 //! topic's id stands for its name and only `current_leader_epoch` counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,7 +92,7 @@ fn unanswered(image: &Image, said: &LogEnds) -> Vec<i32> {
 
 /// Partitions all of whose replicas can be asked now, with the epochs that they have; at first those behind `last`.
 fn waiting(image: &Image, lost: &[(Uuid, &Arc<Partition>)], last: Option<Key>) -> BTreeMap<Key, LogEnds> {
-    let mut all: BTreeMap<Key, LogEnds> = lost
+    let all: BTreeMap<Key, LogEnds> = lost
         .iter()
         .filter(|(_, partition)| controller::awaits_log_ends(image, partition))
         .map(|&(topic_id, partition)| {
@@ -99,18 +100,15 @@ fn waiting(image: &Image, lost: &[(Uuid, &Arc<Partition>)], last: Option<Key>) -
             ((topic_id, index), LogEnds { topic_id, index, partition_epoch, ends: Vec::new() })
         })
         .collect();
-    if all.len() > PARTITIONS_MAX
-        && let Some(last) = last
-    {
-        let behind = all.split_off(&last);
-        all = behind.into_iter().skip(1).chain(all).take(PARTITIONS_MAX).collect();
-    }
-    all.into_iter().take(PARTITIONS_MAX).collect()
+    let last = last.unwrap_or((Uuid::ZERO, -1));
+    let behind = all.range((Bound::Excluded(last), Bound::Unbounded));
+    let turn = behind.chain(all.range(..=last)).take(PARTITIONS_MAX);
+    turn.map(|(key, ends)| (*key, ends.clone())).collect()
 }
 
 async fn ask_all(broker: &Arc<Broker>, image: &Image, mut waiting: BTreeMap<Key, LogEnds>) -> Vec<LogEnds> {
     for known in image.brokers() {
-        let mut topics: HashMap<Uuid, Vec<OffsetForLeaderPartition>> = HashMap::new();
+        let mut topics: BTreeMap<Uuid, Vec<OffsetForLeaderPartition>> = BTreeMap::new();
         for (topic_id, index) in waiting.keys() {
             let partition = image.topic_by_id(*topic_id).and_then(|topic| topic.partition(*index));
             let Some(partition) = partition.filter(|partition| partition.replicas.contains(&known.id)) else {
@@ -126,8 +124,7 @@ async fn ask_all(broker: &Arc<Broker>, image: &Image, mut waiting: BTreeMap<Key,
         }
         let topic =
             |(id, partitions): (Uuid, _)| OffsetForLeaderTopic { topic: id.to_string().into(), partitions };
-        let mut topics: Vec<_> = topics.into_iter().map(topic).collect();
-        topics.sort_by(|a, b| a.topic.cmp(&b.topic));
+        let topics = topics.into_iter().map(topic).collect();
         let request = OffsetForLeaderEpochRequest { replica_id: broker.node_id(), topics };
         match ask(broker, known, request).await {
             Ok(answers) => {

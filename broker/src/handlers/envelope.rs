@@ -1,5 +1,6 @@
 //! Envelope (58), version 0, between brokers only: a client's request that another broker passes on because this one is the controller,
-//! a message of the metadata quorum, or the controller's question where logs end. What is inside, and the answer's form, are ours (see `peers` and `controller`).
+//! a message of the metadata quorum, or the controller's question where logs end. What is inside, and the answer's form, are ours (see
+//! `peers` and `controller`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

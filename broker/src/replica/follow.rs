@@ -39,8 +39,7 @@ impl Partition {
         }
         let offset = log.log_end_offset();
         let log_start_offset = log.log_start_offset();
-        let last_epoch =
-            if offset > log_start_offset { log.epoch_for_offset(offset - 1).unwrap_or(-1) } else { -1 };
+        let last_epoch = log.last_epoch_before(offset);
         Some(FetchPosition { offset, last_epoch, leader_epoch: meta.leader_epoch, log_start_offset })
     }
 
@@ -61,9 +60,7 @@ impl Partition {
             });
         }
         let end = log.certain_end_offset();
-        let last_epoch =
-            if end > log.log_start_offset() { log.epoch_for_offset(end - 1).unwrap_or(-1) } else { -1 };
-        Ok((last_epoch, end))
+        Ok((log.last_epoch_before(end), end))
     }
 
     /// Takes what the leader sent for `asked`. True if the log grew.

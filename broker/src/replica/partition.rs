@@ -410,9 +410,7 @@ impl Partition {
         let high_watermark = high_watermark.max(log.log_start_offset());
         log.on_high_watermark(high_watermark);
         self.positions.log_start.store(log.log_start_offset(), Ordering::Release);
-        let last_epoch =
-            if end > log.log_start_offset() { log.epoch_for_offset(end - 1).unwrap_or(-1) } else { -1 };
-        self.positions.last_epoch.store(last_epoch, Ordering::Release);
+        self.positions.last_epoch.store(log.last_epoch_before(end), Ordering::Release);
         self.positions.log_end.store(end, Ordering::Release);
         self.positions.last_stable.store(log.last_stable_offset(high_watermark), Ordering::Release);
         self.positions.high_watermark.store(high_watermark, Ordering::Release);

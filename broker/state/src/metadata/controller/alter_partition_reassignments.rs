@@ -101,9 +101,13 @@ fn reassign(
     let stays = |id: &BrokerId| change.replicas.contains(id);
     let (holders, is_sure) = holders(partition);
     // Where none is known to have everything, each may have most.
-    if !holders.iter().any(stays)
-        || !is_sure && !holders.iter().all(|id| stays(id) || image.broker(*id).is_none())
-    {
+    if !is_sure && !holders.iter().all(|id| stays(id) || image.broker(*id).is_none()) {
+        return refuse(
+            ErrorCode::INVALID_REPLICA_ASSIGNMENT,
+            "The partition has no leader, and any of its replicas may have the most records: none can be removed before one leads.",
+        );
+    }
+    if !holders.iter().any(stays) {
         return refuse(
             ErrorCode::INVALID_REPLICA_ASSIGNMENT,
             "No replica that would be left is known to have all records. Let the move that is under way finish first.",
