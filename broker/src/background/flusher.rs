@@ -27,8 +27,9 @@ impl Upkeep for Flusher {
     }
 
     fn round(&mut self, broker: &Broker) {
+        let now_ms = broker.clock.now_ms();
         for partition in broker.replicas.partitions() {
-            if partition.flush(broker.clock.now_ms(), true) == Ok(true) {
+            if partition.flush(now_ms, true) == Ok(true) {
                 broker.metrics.flushes.add(1);
             }
         }

@@ -6,6 +6,7 @@ mod quorum;
 mod sources;
 mod value;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use keys::{Config, KEYS, KeyDefinition};
@@ -72,8 +73,10 @@ impl Options {
         env: impl IntoIterator<Item = (String, String)>,
         overrides: &[String],
     ) -> Result<Self, ConfigError> {
+        let env: BTreeMap<String, String> = env.into_iter().collect();
         let mut raw = RawConfig::default();
         raw.add_properties(properties);
+        raw.resolve(|name| env.get(name).cloned());
         raw.add_env(env);
         raw.add_overrides(overrides);
         let (options, problems) = Self::read(raw);

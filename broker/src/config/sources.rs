@@ -37,6 +37,18 @@ impl RawConfig {
         }
     }
 
+    /// Puts variables of the environment where values name them, as in `${env:NAME}` (KIP-887). A value that is nothing but one which
+    /// is not set, or is empty, counts as not given; elsewhere one that is not set is an error.
+    pub(super) fn resolve(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        for (key, value) in std::mem::take(&mut self.values) {
+            match expand(&value, &variable) {
+                Ok(expanded) if expanded.is_empty() && !value.is_empty() => {}
+                Ok(expanded) => drop(self.values.insert(key, expanded)),
+                Err(name) => self.malformed.push(format!("{key}: the environment has no {name}")),
+            }
+        }
+    }
+
     /// Adds the variables of the environment that carry [`ENV_PREFIX`].
     pub(super) fn add_env(&mut self, env: impl IntoIterator<Item = (String, String)>) {
         for (name, value) in env {
@@ -57,6 +69,26 @@ impl RawConfig {
             }
         }
     }
+}
+
+/// What begins the name of a variable within a value.
+const VARIABLE: &str = "${env:";
+
+/// A value with its variables in place, or the name of one that is missing.
+fn expand(value: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some((before, named)) = rest.split_once(VARIABLE) {
+        let Some((name, after)) = named.split_once('}') else { break };
+        out.push_str(before);
+        match variable(name) {
+            Some(text) => out.push_str(&text),
+            None if value.len() == VARIABLE.len() + name.len() + 1 => {}
+            None => return Err(name.to_owned()),
+        }
+        rest = after;
+    }
+    Ok(out + rest)
 }
 
 /// Splits at the first unescaped `=`, `:` or white space and takes escapes out of both halves.
@@ -99,6 +131,22 @@ fn unescape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_stand_where_they_are_named() {
+        let mut raw = RawConfig::default();
+        raw.add_properties("a=x${env:IP}:1\nrack=${env:ZONE}\nempty=${env:NONE}\nbad=x${env:NONE}\nplain=$5 {a}\nopen=${env:IP");
+        raw.resolve(|name| match name {
+            "IP" => Some("10.0.0.1".to_owned()),
+            "ZONE" => Some(String::new()),
+            _ => None,
+        });
+        let get = |key: &str| raw.values.get(key).map(String::as_str);
+        assert_eq!(get("a"), Some("x10.0.0.1:1"));
+        assert_eq!((get("rack"), get("empty"), get("bad")), (None, None, None));
+        assert_eq!((get("plain"), get("open")), (Some("$5 {a}"), Some("${env:IP")));
+        assert_eq!(raw.malformed, ["bad: the environment has no NONE"]);
+    }
 
     #[test]
     fn reads_what_java_writes() {

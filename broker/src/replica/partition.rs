@@ -67,6 +67,8 @@ struct Positions {
     last_stable: AtomicI64,
     /// The epoch of the last record, −1 if there is none.
     last_epoch: AtomicI32,
+    /// Up to where the log is on disk; the log end where nothing waits for that.
+    flushed: AtomicI64,
 }
 
 pub(crate) struct Partition {
@@ -143,9 +145,9 @@ pub(super) struct PartitionParts {
 
 impl Partition {
     pub(super) fn new(parts: PartitionParts) -> Self {
-        let (start, end) = {
+        let (start, end, flushed) = {
             let log = parts.log.lock();
-            (log.log_start_offset(), log.log_end_offset())
+            (log.log_start_offset(), log.log_end_offset(), log.flushed_offset())
         };
         let high_watermark = parts.checkpointed_high_watermark.clamp(start, end);
         Self {
@@ -164,6 +166,7 @@ impl Partition {
                 high_watermark: AtomicI64::new(high_watermark),
                 last_stable: AtomicI64::new(high_watermark),
                 last_epoch: AtomicI32::new(-1),
+                flushed: AtomicI64::new(flushed),
             },
             epoch_start: AtomicI64::new(0),
             followers: Mutex::default(),
@@ -411,6 +414,7 @@ impl Partition {
         log.on_high_watermark(high_watermark);
         self.positions.log_start.store(log.log_start_offset(), Ordering::Release);
         self.positions.last_epoch.store(log.last_epoch_before(end), Ordering::Release);
+        self.positions.flushed.store(log.flushed_offset(), Ordering::Release);
         self.positions.log_end.store(end, Ordering::Release);
         self.positions.last_stable.store(log.last_stable_offset(high_watermark), Ordering::Release);
         self.positions.high_watermark.store(high_watermark, Ordering::Release);
@@ -521,6 +525,10 @@ impl Partition {
             tracing::error!(partition = ?self, %error, "the log could not be forced to disk");
             ErrorCode::KAFKA_STORAGE_ERROR
         };
+        // Of thousands of partitions hardly any has something to flush, and each lock would be another line of memory.
+        if only_if_due && self.positions.flushed.load(Ordering::Acquire) >= self.log_end_offset() {
+            return Ok(false);
+        }
         let job = {
             let mut log = self.log.lock();
             if only_if_due && !log.needs_flush(now_ms) {
@@ -530,7 +538,9 @@ impl Partition {
         };
         let Some(job) = job.map_err(failed)? else { return Ok(false) };
         let outcome = job.run();
-        self.log.lock().finish_flush(&job, outcome, now_ms).map_err(failed)?;
+        let mut log = self.log.lock();
+        log.finish_flush(&job, outcome, now_ms).map_err(failed)?;
+        self.positions.flushed.store(log.flushed_offset(), Ordering::Release);
         Ok(true)
     }
 
