@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::Roles;
 use crate::changes::Changes;
-use crate::provision::{ConfigCheck, Provider, Room};
+use crate::provision::{ConfigCheck, Machines, Provider, Room};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -25,6 +25,7 @@ struct Inner {
     provider: &'static str,
     room: Room,
     config_check: Arc<dyn ConfigCheck>,
+    machines: Arc<dyn Machines>,
     shutdown: CancellationToken,
 }
 
@@ -37,6 +38,7 @@ impl App {
         shutdown: CancellationToken,
     ) -> Self {
         let config_check: Arc<dyn ConfigCheck> = Arc::clone(provider) as _;
+        let machines: Arc<dyn Machines> = Arc::clone(provider) as _;
         let roles = Roles::of(&crate::api::document());
         Self {
             inner: Arc::new(Inner {
@@ -47,6 +49,7 @@ impl App {
                 provider: provider.kind(),
                 room: provider.room(),
                 config_check,
+                machines,
                 shutdown,
             }),
         }
@@ -85,6 +88,11 @@ impl App {
     /// Knows what brokers can be configured with.
     pub(crate) fn config_check(&self) -> &dyn ConfigCheck {
         &*self.inner.config_check
+    }
+
+    /// Knows where brokers run.
+    pub(crate) fn machines(&self) -> &dyn Machines {
+        &*self.inner.machines
     }
 
     /// Ends streams that would otherwise go on for ever.

@@ -16,7 +16,7 @@ mod service;
 mod store;
 mod telemetry;
 
-pub use service::{Error, Options, Service, run};
+pub use service::{Error, Options, ProviderOptions, Service, run};
 
 /// The local provider's helpers, for whoever starts and stops the whole service on one machine.
 pub mod local {

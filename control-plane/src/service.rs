@@ -17,7 +17,10 @@ use crate::api;
 use crate::app::App;
 use crate::changes::Changes;
 use crate::domain::api_key::Token;
+use crate::domain::engine;
 use crate::domain::role::Role;
+use crate::provision::Provider;
+use crate::provision::kubernetes::{self, Kubernetes};
 use crate::provision::local::{self, Local};
 use crate::reconcile::housekeeping;
 use crate::reconcile::worker::Reconciler;
@@ -40,12 +43,14 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Holds `clusters/` and `admin-key`.
     pub data_dir: PathBuf,
-    /// Ports that brokers may have.
-    pub kafka_ports: RangeInclusive<u16>,
+    /// Where brokers run.
+    pub provider: ProviderOptions,
     /// Runs `broker --config FILE` and `agent --config FILE`.
     pub headrace_binary: PathBuf,
     /// Where agents reach this control plane; by default the address it listens on.
     pub public_url: Option<String>,
+    /// An admin key that is to work, whether others do or not.
+    pub admin_key: Option<String>,
     /// A worker that is silent for this long has lost its cluster to another.
     pub lease: Duration,
     /// A cluster is looked at this often even when nothing is asked of it.
@@ -54,11 +59,38 @@ pub struct Options {
     pub workers: usize,
 }
 
+/// Where brokers run.
+#[derive(Debug, Clone)]
+pub enum ProviderOptions {
+    /// As processes on this machine.
+    Local {
+        /// Ports that brokers may have.
+        kafka_ports: RangeInclusive<u16>,
+    },
+    /// As pods.
+    Kubernetes {
+        /// Where clusters' objects are; the own namespace when absent.
+        namespace: Option<String>,
+        /// What pods run that are of the service's own version.
+        image: String,
+        /// What pods run that are of others, by version.
+        other_images: Vec<(String, String)>,
+        /// When it is pulled: `Always`, `IfNotPresent` or `Never`.
+        image_pull_policy: String,
+        /// With what it is pulled: names of Secrets.
+        image_pull_secrets: Vec<String>,
+        /// The domain of the Kubernetes cluster's names.
+        cluster_domain: String,
+    },
+}
+
 impl Options {
     /// Default of [`Options::lease`].
     pub const LEASE_DEFAULT: Duration = Duration::from_secs(5);
     /// Default of [`Options::resync`].
     pub const RESYNC_DEFAULT: Duration = Duration::from_secs(2);
+    /// Default of [`Options::resync`] on Kubernetes, which tells of changes by itself.
+    pub const RESYNC_KUBERNETES_DEFAULT: Duration = Duration::from_secs(10);
     /// Default of [`Options::workers`].
     pub const WORKERS_DEFAULT: usize = 4;
 
@@ -67,18 +99,23 @@ impl Options {
         database_url: String,
         listen: SocketAddr,
         data_dir: PathBuf,
-        kafka_ports: RangeInclusive<u16>,
+        provider: ProviderOptions,
         headrace_binary: PathBuf,
     ) -> Self {
+        let resync = match &provider {
+            ProviderOptions::Local { .. } => Self::RESYNC_DEFAULT,
+            ProviderOptions::Kubernetes { .. } => Self::RESYNC_KUBERNETES_DEFAULT,
+        };
         Self {
             database_url,
             listen,
             data_dir,
-            kafka_ports,
+            provider,
             headrace_binary,
             public_url: None,
+            admin_key: None,
             lease: Self::LEASE_DEFAULT,
-            resync: Self::RESYNC_DEFAULT,
+            resync,
             workers: Self::WORKERS_DEFAULT,
         }
     }
@@ -117,6 +154,14 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The admin key that was given is none.
+    #[error(
+        "the admin key that was given is not of the form hr_ and 43 characters of URL-safe base64, which stand for 32 random bytes"
+    )]
+    BadAdminKey,
+    /// Kubernetes cannot be used.
+    #[error(transparent)]
+    Kubernetes(#[from] kubernetes::ConnectError),
     /// No HTTP client can be made.
     #[error("cannot set up an HTTP client: {0}")]
     HttpClient(#[from] reqwest::Error),
@@ -162,7 +207,10 @@ impl Service {
         let store = Store::open(&options.database_url)?;
         wait_for(&store).await?;
         store.migrate().await?;
-        ensure_admin_key(&store, &options.data_dir.join("admin-key")).await?;
+        match &options.admin_key {
+            Some(given) => ensure_given_admin_key(&store, given).await?,
+            None => ensure_admin_key(&store, &options.data_dir.join("admin-key")).await?,
+        }
         let url = options.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
         Ok(Self { options, listener, address, store, url })
     }
@@ -177,20 +225,63 @@ impl Service {
     /// # Errors
     /// When serving fails.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let binary = self.options.headrace_binary.clone();
+        match self.options.provider.clone() {
+            ProviderOptions::Local { kafka_ports } => {
+                let local = local::Options {
+                    data_dir: self.options.data_dir.clone(),
+                    kafka_ports,
+                    program: binary,
+                    url: self.url.clone(),
+                };
+                let provider = Arc::new(Local::new(local, self.store.clone())?);
+                self.serve_with(provider, shutdown, |_| std::future::ready(())).await
+            }
+            ProviderOptions::Kubernetes {
+                namespace,
+                image,
+                other_images,
+                image_pull_policy,
+                image_pull_secrets,
+                cluster_domain,
+            } => {
+                let namespace = match namespace {
+                    Some(namespace) => namespace,
+                    None => kubernetes::own_namespace().await?,
+                };
+                let url = self.url.clone();
+                let own = (engine::ALL[0].versions[0].to_owned(), image);
+                let settings = kubernetes::Settings {
+                    namespace,
+                    images: other_images.into_iter().chain([own]).collect(),
+                    image_pull_policy,
+                    image_pull_secrets,
+                    cluster_domain,
+                    url,
+                    pod_monitors: false,
+                };
+                let provider = Arc::new(Kubernetes::connect(settings, binary, self.store.clone()).await?);
+                let watched = Arc::clone(&provider);
+                self.serve_with(provider, shutdown, |stop| watched.watch(stop)).await
+            }
+        }
+    }
+
+    /// `beside` is what the provider does all the time.
+    async fn serve_with<P: Provider, F: Future<Output = ()> + Send + 'static>(
+        self,
+        provider: Arc<P>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+        beside: impl FnOnce(CancellationToken) -> F,
+    ) -> Result<(), Error> {
         let stop = CancellationToken::new();
         let changes = Changes::new();
         let telemetry = Arc::new(Telemetry::default());
-        let local = local::Options {
-            data_dir: self.options.data_dir.clone(),
-            kafka_ports: self.options.kafka_ports.clone(),
-            program: self.options.headrace_binary.clone(),
-            url: self.url.clone(),
-        };
-        let provider = Arc::new(Local::new(local, self.store.clone())?);
         let app =
             App::new(self.store.clone(), changes.clone(), Arc::clone(&telemetry), &provider, stop.clone());
         let instance = Uuid::now_v7();
         let mut tasks = JoinSet::new();
+        tasks.spawn(beside(stop.clone()));
         tasks.spawn(changes.clone().run(self.store.clone(), stop.clone()));
         tasks.spawn(housekeeping::run(self.store.clone(), instance, self.url.clone(), stop.clone()));
         let reconciler = Arc::new(Reconciler {
@@ -272,6 +363,25 @@ async fn ensure_admin_key(store: &Store, path: &Path) -> Result<(), Error> {
     store::api_keys::insert(&mut transaction, &new, &token, crate::clock::now()).await?;
     transaction.commit().await.map_err(store::Error::from)?;
     tracing::info!(path = %path.display(), "made the first admin key");
+    Ok(())
+}
+
+/// Makes a key that somebody keeps elsewhere (a Kubernetes Secret) an admin's.
+async fn ensure_given_admin_key(store: &Store, given: &str) -> Result<(), Error> {
+    let token = Token::parse(given).ok_or(Error::BadAdminKey)?;
+    let mut transaction = store.begin().await?;
+    store::lock(&mut transaction, "api-keys").await?;
+    if !store::api_keys::is_known(&mut transaction, &token).await? {
+        let new = store::api_keys::New {
+            name: "admin key of the installation",
+            role: Role::Admin,
+            project_id: None,
+            broker: None,
+        };
+        store::api_keys::insert(&mut transaction, &new, &token, crate::clock::now()).await?;
+        tracing::info!("made the installation's admin key known");
+    }
+    transaction.commit().await.map_err(store::Error::from)?;
     Ok(())
 }
 

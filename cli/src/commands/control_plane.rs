@@ -4,19 +4,31 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use headrace_control_plane::{Options, ProviderOptions};
 
+use crate::commands::key_value;
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::runtime::{LogArgs, Signals, many_threads};
 use crate::service::ports;
+
+/// Where brokers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    /// As processes on this machine
+    Local,
+    /// As pods of the Kubernetes in which the control plane runs, or which KUBECONFIG names
+    Kubernetes,
+}
 
 /// Run the control plane alone, on your own PostgreSQL
 ///
 /// Several of these on one database share the work.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  headrace control-plane --database-url postgres://headrace@db/headrace --listen 0.0.0.0:8080")]
+  headrace control-plane --database-url postgres://headrace@db/headrace --listen 0.0.0.0:8080
+  headrace control-plane --provider kubernetes --image headrace:0.1.0 --public-url http://headrace.kafka.svc:8080")]
 pub(crate) struct ControlPlane {
     /// The database
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
@@ -30,6 +42,36 @@ pub(crate) struct ControlPlane {
     /// Ports for brokers
     #[arg(long, env = "HEADRACE_KAFKA_PORTS", value_name = "FROM-TO", value_parser = ports::parse, default_value = ports::DEFAULT)]
     kafka_ports: RangeInclusive<u16>,
+    /// Where brokers run
+    #[arg(long, env = "HEADRACE_PROVIDER", value_enum, default_value_t = Provider::Local)]
+    provider: Provider,
+    /// With kubernetes: the namespace of the clusters [default: the pod's own, or the kubeconfig's]
+    #[arg(long, env = "HEADRACE_NAMESPACE", value_name = "NAME")]
+    namespace: Option<String>,
+    /// With kubernetes: the image that brokers run
+    #[arg(long, env = "HEADRACE_IMAGE", value_name = "IMAGE", required_if_eq("provider", "kubernetes"))]
+    image: Option<String>,
+    /// With kubernetes: the image of another version that clusters can have; repeat for more
+    #[arg(long = "version-image", env = "HEADRACE_VERSION_IMAGES", value_name = "VERSION=IMAGE", value_delimiter = ',', value_parser = key_value)]
+    version_images: Vec<(String, String)>,
+    /// With kubernetes: when it is pulled
+    #[arg(long, env = "HEADRACE_IMAGE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent",
+        value_parser = ["Always", "IfNotPresent", "Never"])]
+    image_pull_policy: String,
+    /// With kubernetes: Secrets with which it is pulled
+    #[arg(
+        long = "image-pull-secret",
+        env = "HEADRACE_IMAGE_PULL_SECRETS",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    image_pull_secrets: Vec<String>,
+    /// With kubernetes: the domain of its names
+    #[arg(long, env = "HEADRACE_CLUSTER_DOMAIN", value_name = "DOMAIN", default_value = "cluster.local")]
+    cluster_domain: String,
+    /// An admin's API key that is to work from the start, as a Secret holds it
+    #[arg(long, env = "HEADRACE_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
+    admin_key: Option<String>,
     /// What agents call this control plane [default: http:// and the listen address]
     #[arg(long, env = "HEADRACE_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -44,14 +86,25 @@ impl ControlPlane {
         dir.create()?;
         let binary =
             std::env::current_exe().map_err(|error| Failure::doing("finding this program's file", error))?;
-        let mut options = headrace_control_plane::Options::new(
-            self.database_url,
-            self.listen,
-            dir.path().to_owned(),
-            self.kafka_ports,
-            binary,
-        );
+        let provider = match self.provider {
+            Provider::Local => ProviderOptions::Local { kafka_ports: self.kafka_ports },
+            Provider::Kubernetes => ProviderOptions::Kubernetes {
+                namespace: self.namespace,
+                image: self.image.unwrap_or_default(),
+                other_images: self.version_images,
+                image_pull_policy: self.image_pull_policy,
+                image_pull_secrets: self
+                    .image_pull_secrets
+                    .into_iter()
+                    .filter(|name| !name.is_empty())
+                    .collect(),
+                cluster_domain: self.cluster_domain,
+            },
+        };
+        let data_dir = dir.path().to_owned();
+        let mut options = Options::new(self.database_url, self.listen, data_dir, provider, binary);
         options.public_url = self.public_url;
+        options.admin_key = self.admin_key;
         many_threads(async move {
             let mut signals = Signals::listen()?;
             headrace_control_plane::run(options, async move { signals.next().await })

@@ -65,7 +65,7 @@ impl Running {
             database_url,
             settings.listen,
             dir.path().to_owned(),
-            settings.kafka_ports.clone(),
+            control_plane::ProviderOptions::Local { kafka_ports: settings.kafka_ports.clone() },
             binary,
         );
         let started = control_plane::Service::start(options).await;

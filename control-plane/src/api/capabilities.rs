@@ -15,7 +15,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 struct Capabilities {
     /// The service's version.
     version: String,
-    /// How clusters are run: `local`.
+    /// How clusters are run: `local` or `kubernetes`.
     provider: String,
     /// The engines that a cluster can have.
     engines: Vec<EngineCapabilities>,
@@ -69,7 +69,7 @@ struct WhoAmI {
 async fn capabilities(State(app): State<App>) -> Json<Capabilities> {
     let engines = engine::ALL.iter().map(|engine| EngineCapabilities {
         kind: engine.kind.to_owned(),
-        versions: engine.versions.iter().map(|version| (*version).to_owned()).collect(),
+        versions: engine.versions_with(&app.room().versions),
         max_brokers_per_cluster: engine.brokers_max.min(app.room().brokers_max),
         features: engine.features.iter().map(|feature| (*feature).to_owned()).collect(),
     });
@@ -88,14 +88,15 @@ async fn capabilities(State(app): State<App>) -> Json<Capabilities> {
     responses((status = 200, description = "A page of versions, newest first", body = Page<EngineVersion>)),
     security(("api_key" = ["viewer"]))
 )]
-async fn versions(query: QueryFields) -> Result<Json<Page<EngineVersion>>, Problem> {
+async fn versions(State(app): State<App>, query: QueryFields) -> Result<Json<Page<EngineVersion>>, Problem> {
     let QueryFields(mut fields) = query;
     let paging = Paging::read(&mut fields, "versions");
     fields.finish()?;
     let versions = engine::ALL.iter().flat_map(|engine| {
-        engine.versions.iter().enumerate().map(|(place, version)| EngineVersion {
+        let versions = engine.versions_with(&app.room().versions);
+        versions.into_iter().enumerate().map(|(place, version)| EngineVersion {
             engine: engine.kind.to_owned(),
-            version: (*version).to_owned(),
+            version,
             default: place == 0,
         })
     });

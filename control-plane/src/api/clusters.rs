@@ -1,5 +1,6 @@
 //! `/v1/clusters`: ask for clusters, change them, remove them.
 
+mod pods;
 mod request;
 mod size;
 
@@ -139,7 +140,7 @@ async fn update(
     body: JsonFields,
 ) -> Result<Response, Problem> {
     let validate_only = read_validate_only(query)?;
-    let asked = request::read_update(body.fields)?;
+    let asked = request::read_update(body.fields, app.room())?;
     if let Some(config) = &asked.config {
         check_config(&app, config).await?;
     }
@@ -149,6 +150,7 @@ async fn update(
     if stored.deletion_requested_at.is_some() {
         return Err(being_deleted(&stored));
     }
+    let version = stored.spec.engine.version.clone();
     let grows = asked.brokers.is_some_and(|brokers| brokers > stored.spec.brokers);
     request::apply(&mut stored.spec, &asked, app.room())?;
     stored.generation += 1;
@@ -157,7 +159,13 @@ async fn update(
         return Ok(Json(Cluster::from(stored)).into_response());
     }
     store::clusters::write_request(&mut transaction, &stored).await?;
-    let kind = if grows { Kind::ClusterScaleOut } else { Kind::ClusterUpdate };
+    let kind = if stored.spec.engine.version != version {
+        Kind::ClusterUpgrade
+    } else if grows {
+        Kind::ClusterScaleOut
+    } else {
+        Kind::ClusterUpdate
+    };
     let operation = begin(&mut transaction, &caller, &stored, kind).await?;
     transaction.commit().await.map_err(store::Error::from)?;
     Ok(accepted(&operation))

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::domain::problem::{FieldError, Problem};
@@ -160,6 +161,17 @@ impl Fields {
                 Some(Self { prefix: format!("{}{name}.", self.prefix), ..Self::of_object(values) })
             }
             other => self.wrong_type(name, "an object", &other),
+        }
+    }
+
+    /// Whatever a type of its own reads, which refuses what it does not know.
+    pub(crate) fn typed<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        match serde_json::from_value(self.take(name)?) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.error(name, "invalid_value", error.to_string());
+                None
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod auth;
 mod brokers;
 mod capabilities;
 mod clusters;
+mod connection;
 mod dashboard;
 mod docs;
 mod events;
@@ -55,6 +56,7 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 fn v1() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(clusters::routes())
+        .merge(connection::routes())
         .merge(operations::routes())
         .merge(brokers::routes())
         .merge(metrics::routes())

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::health::{Membership, Sighting};
+use super::pods::Trouble;
 use super::report::{Disk, Report};
 
 /// A broker is `unknown` when its agent was silent for this many report intervals.
@@ -36,6 +37,8 @@ pub(crate) struct Broker {
     pub state: State,
     /// Whether it takes part in its cluster, as the service sees it from outside; null until it was looked at.
     pub membership: Option<Membership>,
+    /// Why it does not serve, as far as its surroundings tell; null when nothing is known to be wrong.
+    pub trouble: Option<Trouble>,
     /// Whether it leads the metadata quorum; null when no broker says.
     pub is_controller: Option<bool>,
     /// Whether it votes in the metadata quorum; null when the brokers do not say.
@@ -102,14 +105,17 @@ impl Broker {
             Some(_) => State::Healthy,
         };
         let (host, port) = address.unzip();
+        let replicas = sighting.as_ref().and_then(|sighting| sighting.replicas);
+        let leaders = sighting.as_ref().and_then(|sighting| sighting.leaders);
         let age = seen.as_ref().map(|seen| (seen.age_ms, seen.received_at));
         let report = seen.map(|seen| seen.report).unwrap_or_default();
         Self {
             id,
             state,
-            membership: sighting.map(|sighting| sighting.membership),
-            is_controller: sighting.and_then(|sighting| sighting.is_controller),
-            is_voter: sighting.and_then(|sighting| sighting.is_voter),
+            membership: sighting.as_ref().map(|sighting| sighting.membership),
+            is_controller: sighting.as_ref().and_then(|sighting| sighting.is_controller),
+            is_voter: sighting.as_ref().and_then(|sighting| sighting.is_voter),
+            trouble: sighting.and_then(|sighting| sighting.trouble),
             host,
             port,
             report_age_ms: age.map(|(age_ms, _)| age_ms),
@@ -122,8 +128,8 @@ impl Broker {
             bytes_in_per_second: report.bytes_in_per_second,
             bytes_out_per_second: report.bytes_out_per_second,
             messages_in_per_second: report.messages_in_per_second,
-            partitions: report.partitions_total.or_else(|| Some(sighting?.replicas?.into())),
-            leaders: report.leaders.or_else(|| Some(sighting?.leaders?.into())),
+            partitions: report.partitions_total.or(replicas.map(Into::into)),
+            leaders: report.leaders.or(leaders.map(Into::into)),
             under_replicated_partitions: report.under_replicated_partitions,
             offline_partitions: report.offline_partitions,
         }

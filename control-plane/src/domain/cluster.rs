@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::health::Partitions;
+use super::pods::{Listener, Pods};
 
 /// Which software serves the cluster, and in which version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +46,15 @@ pub(crate) struct Spec {
     pub config: BTreeMap<String, String>,
     /// The user's own marks.
     pub labels: BTreeMap<String, String>,
+    /// How brokers run on Kubernetes; `None` where the service does not run them there.
+    #[serde(default)]
+    pub kubernetes: Option<Pods>,
+    /// Ways from outside Kubernetes.
+    #[serde(default)]
+    pub listeners: Vec<Listener>,
+    /// The version before the newest change of it, to which an upgrade that fails goes back.
+    #[serde(default)]
+    pub version_before: Option<String>,
 }
 
 /// A cluster.
@@ -75,6 +85,10 @@ pub(crate) struct Cluster {
     pub config: BTreeMap<String, String>,
     /// The user's own marks.
     pub labels: BTreeMap<String, String>,
+    /// Where and how the brokers' pods run; null where the service does not run them on Kubernetes.
+    pub kubernetes: Option<Pods>,
+    /// Ways by which clients outside Kubernetes reach the brokers.
+    pub listeners: Vec<Listener>,
     /// Counts changes to what was asked for; the ETag.
     pub generation: i64,
     /// When it was asked for.
@@ -225,6 +239,10 @@ pub(crate) struct Create {
     pub config: Option<BTreeMap<String, String>>,
     /// The user's own marks.
     pub labels: Option<BTreeMap<String, String>>,
+    /// Where and how the brokers' pods run. Only where `GET /v1/capabilities` names the provider `kubernetes`.
+    pub kubernetes: Option<Pods>,
+    /// Ways by which clients outside Kubernetes reach the brokers, at most 8. Only with the provider `kubernetes`.
+    pub listeners: Option<Vec<Listener>>,
 }
 
 /// Which engine a new cluster is to have.
@@ -234,6 +252,13 @@ pub(crate) struct CreateEngine {
     pub kind: Option<String>,
     /// Default: the newest.
     pub version: Option<String>,
+}
+
+/// Which version of its engine a cluster is to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct UpdateEngine {
+    /// One of those that `GET /v1/versions` lists.
+    pub version: String,
 }
 
 /// The body of a request to change a cluster. What is absent stays as it is; maps are replaced as a whole.
@@ -262,4 +287,11 @@ pub(crate) struct Update {
     pub labels: Option<BTreeMap<String, String>>,
     /// Whether DELETE is refused.
     pub deletion_protection: Option<bool>,
+    /// Another version of the engine. Brokers are replaced one at a time; when one does not come back, the cluster goes back to
+    /// the version that it had.
+    pub engine: Option<UpdateEngine>,
+    /// Where and how the brokers' pods run; replaced as a whole. `storage.size` only grows, `storage.class` stays.
+    pub kubernetes: Option<Pods>,
+    /// Ways by which clients outside Kubernetes reach the brokers; replaced as a whole.
+    pub listeners: Option<Vec<Listener>>,
 }

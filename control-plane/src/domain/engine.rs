@@ -13,6 +13,18 @@ pub(crate) struct Engine {
     pub features: &'static [&'static str],
 }
 
+impl Engine {
+    /// The engine's versions and, for the default engine, those that the provider has besides; the default first.
+    pub(crate) fn versions_with(&self, others: &[String]) -> Vec<String> {
+        let mut versions: Vec<String> = self.versions.iter().map(|version| (*version).to_owned()).collect();
+        if std::ptr::eq(self, &ALL[0]) {
+            let others: Vec<&String> = others.iter().filter(|other| !versions.contains(other)).collect();
+            versions.extend(others.into_iter().rev().cloned().collect::<Vec<_>>());
+        }
+        versions
+    }
+}
+
 /// Every engine; the first is the default.
 pub(crate) const ALL: &[Engine] = &[Engine {
     kind: "headrace",

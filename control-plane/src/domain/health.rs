@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::pods::Trouble;
+
 /// How many partitions of a cluster there are, and how many are not as they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = PartitionHealth)]
@@ -44,7 +46,7 @@ pub(crate) enum Membership {
 }
 
 /// What was last seen of one broker from outside, not by its agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sighting {
     /// Whether it takes part in its cluster.
     pub membership: Membership,
@@ -56,4 +58,7 @@ pub(crate) struct Sighting {
     pub leaders: Option<u32>,
     /// Partitions of which it has a replica.
     pub replicas: Option<u32>,
+    /// Why it does not serve, as far as its surroundings tell.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
 }

@@ -21,6 +21,9 @@ pub(crate) enum Kind {
     /// Adds brokers to a cluster, and brings whatever else was changed with that into effect.
     #[serde(rename = "cluster.scale_out")]
     ClusterScaleOut,
+    /// Replaces all brokers by ones of another version, one at a time.
+    #[serde(rename = "cluster.upgrade")]
+    ClusterUpgrade,
     /// Restarts all brokers, one at a time.
     #[serde(rename = "cluster.restart")]
     ClusterRestart,
@@ -36,6 +39,7 @@ impl Kind {
             Self::ClusterCreate => "cluster.create",
             Self::ClusterUpdate => "cluster.update",
             Self::ClusterScaleOut => "cluster.scale_out",
+            Self::ClusterUpgrade => "cluster.upgrade",
             Self::ClusterRestart => "cluster.restart",
             Self::ClusterDelete => "cluster.delete",
         }
@@ -47,6 +51,7 @@ impl Kind {
             Self::ClusterCreate,
             Self::ClusterUpdate,
             Self::ClusterScaleOut,
+            Self::ClusterUpgrade,
             Self::ClusterRestart,
             Self::ClusterDelete,
         ];

@@ -61,6 +61,9 @@ mod tests {
             deletion_protection: false,
             config: [].into(),
             labels: [].into(),
+            kubernetes: None,
+            listeners: Vec::new(),
+            version_before: None,
         }
     }
 

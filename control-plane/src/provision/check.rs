@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::provision::{ConfigProblem, Error};
+use super::{ConfigProblem, Error};
 
 /// The program reads a page of text and ends.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);

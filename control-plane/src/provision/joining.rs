@@ -1,14 +1,29 @@
-//! How a broker that has no data yet comes to its cluster. Decided once for each node and kept in Postgres. Pure.
+//! How a broker that has no data yet comes to its cluster. Decided once for each node and kept in Postgres.
 //!
 //! The first brokers of a cluster begin a metadata quorum together and so must all be told the same voters. Those that
 //! come later join what is there.
 
+use sqlx::PgConnection;
+
+use super::Error;
 use crate::domain::replication;
-use crate::provision::local::config::Addresses;
+use crate::store;
+use crate::store::clusters::Stored;
 use crate::store::nodes::Node;
 
 /// Brokers that a new one is told of; it needs one that answers.
 const SERVERS_MAX: usize = 3;
+
+/// Decides for all nodes of a cluster at once, so that those which begin it together are told the same. The caller commits.
+pub(super) async fn decide_all(db: &mut PgConnection, cluster: &Stored) -> Result<(), Error> {
+    store::lock(db, &format!("joining {}", cluster.id)).await?;
+    let nodes = store::nodes::list(db, cluster.id).await?;
+    let missing = || Error::NotYet("the first brokers have no addresses yet".to_owned());
+    for (node, line) in decide(&nodes, cluster.spec.brokers).ok_or_else(missing)? {
+        store::nodes::set_joining(db, cluster.id, node, &line).await?;
+    }
+    Ok(())
+}
 
 /// The lines of configuration for nodes of a cluster of `brokers` that have none, by id. `None` while a node that has to
 /// be named has no addresses.
@@ -28,24 +43,21 @@ fn begin(nodes: &[Node], brokers: u32) -> Option<String> {
     let voters = i32::try_from(replication::voters(brokers)).ok()?;
     let voter = |id| {
         let node = nodes.iter().find(|node| node.node_id == id)?;
-        Some(format!("{id}@{}", Addresses::of(node)?.internal()))
+        Some(format!("{id}@{}", node.internal()?))
     };
     let voters: Vec<String> = (1..=voters).map(voter).collect::<Option<_>>()?;
     Some(format!("controller.quorum.voters={}", voters.join(",")))
 }
 
 fn join(joined: &[&Node]) -> Option<String> {
-    let servers: Vec<String> = joined
-        .iter()
-        .filter_map(|node| Addresses::of(node))
-        .map(|node| node.internal())
-        .take(SERVERS_MAX)
-        .collect();
+    let servers: Vec<String> = joined.iter().filter_map(|node| node.internal()).take(SERVERS_MAX).collect();
     (!servers.is_empty()).then(|| format!("controller.quorum.bootstrap.servers={}", servers.join(",")))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{Node, decide};
 
     fn node(node_id: i32, joining: Option<&str>) -> Node {
@@ -58,6 +70,7 @@ mod tests {
             client_port: port(0),
             internal_port: port(1),
             admin_port: port(2),
+            external: BTreeMap::new(),
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! Every action may be repeated, may be interrupted at any line, and may meet what an interrupted one left behind.
 
+mod check;
+mod config;
+mod joining;
+pub(crate) mod kubernetes;
 pub(crate) mod local;
 
 use std::collections::BTreeMap;
@@ -10,7 +14,7 @@ use std::future::Future;
 
 use futures_util::future::BoxFuture;
 
-use crate::reconcile::plan::{Action, Nodes};
+use crate::reconcile::plan::{Action, Nodes, Troubles};
 use crate::store;
 use crate::store::clusters::Stored;
 
@@ -67,6 +71,10 @@ pub(crate) struct Room {
     pub(crate) brokers_max: u32,
     /// Why not more, and what to do about it.
     pub(crate) why: String,
+    /// Whether brokers are pods: only these have storage classes, node selectors and listeners of their own.
+    pub(crate) pods: bool,
+    /// The versions of the default engine that clusters can have beside the service's own.
+    pub(crate) versions: Vec<String>,
 }
 
 /// What is wrong with one key of a cluster's configuration.
@@ -85,8 +93,14 @@ pub(crate) trait ConfigCheck: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<ConfigProblem>, Error>>;
 }
 
+/// Knows the machines on which brokers run.
+pub(crate) trait Machines: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of the machines of a cluster's brokers, where these may be reached at them.
+    fn addresses(&self, cluster: &Stored) -> BTreeMap<i32, String>;
+}
+
 /// Runs clusters somewhere.
-pub(crate) trait Provider: ConfigCheck + Send + Sync + 'static {
+pub(crate) trait Provider: ConfigCheck + Machines + Send + Sync + 'static {
     /// Its name in `GET /v1/capabilities`.
     fn kind(&self) -> &'static str;
 
@@ -95,6 +109,11 @@ pub(crate) trait Provider: ConfigCheck + Send + Sync + 'static {
 
     /// What there is of a cluster.
     fn observe(&self, cluster: &Stored) -> impl Future<Output = Result<Nodes, Error>> + Send;
+
+    /// Why nodes do not serve, as far as can be seen without asking them.
+    fn troubles(&self, _cluster: &Stored) -> impl Future<Output = Result<Troubles, Error>> + Send {
+        std::future::ready(Ok(Troubles::new()))
+    }
 
     /// Where a cluster's brokers are asked about it.
     fn peers(&self, cluster: &Stored) -> impl Future<Output = Result<Peers, Error>> + Send;

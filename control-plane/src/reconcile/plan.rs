@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::view::View;
+use crate::domain::pods::Trouble;
 use crate::domain::replication;
 
 /// What was asked for.
@@ -85,7 +86,12 @@ pub(crate) struct Observed {
     pub nodes: Nodes,
     /// What the brokers say; `None` while none of them answers.
     pub view: Option<View>,
+    /// Why nodes do not serve, as far as the provider knows. For people: nothing is planned by it.
+    pub troubles: Troubles,
 }
+
+/// What keeps nodes from serving, by id.
+pub(crate) type Troubles = BTreeMap<i32, Trouble>;
 
 /// One thing to do. Doing it twice does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

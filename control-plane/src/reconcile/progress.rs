@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::plan::{Action, Observed};
 use crate::domain::cluster::{State as ClusterState, Status};
 use crate::domain::operation::{Kind, Operation, State, Step, StepState};
+use crate::domain::pods::Trouble;
 use crate::domain::problem::Problem;
 use crate::store::clusters::Stored;
 
@@ -35,7 +36,7 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
             ("add_voters", "Make new brokers voters of the metadata quorum"),
             ("restart_brokers", "Restart the old brokers where their configuration changed, one at a time"),
         ],
-        Kind::ClusterRestart => &[
+        Kind::ClusterUpgrade | Kind::ClusterRestart => &[
             ("write_configuration", "Write the configuration"),
             ("start_agents", "Start the agents"),
             ("restart_brokers", "Restart the brokers, one at a time"),
@@ -62,7 +63,7 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
 /// of these.
 fn step_of(operation: &Operation, action: Action) -> &'static str {
     let restarts = match operation.kind {
-        Kind::ClusterUpdate | Kind::ClusterRestart => true,
+        Kind::ClusterUpdate | Kind::ClusterUpgrade | Kind::ClusterRestart => true,
         Kind::ClusterScaleOut => {
             operation.steps.iter().any(|step| step.name == RESTART && step.state != StepState::Pending)
         }
@@ -208,7 +209,9 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
     let refuses = status.partitions.is_some_and(|partitions| partitions.refuse_clients());
     let never_ran = status.observed_generation == 0;
     let has = |kind| findings.unfinished.contains(&kind);
-    let changes = has(Kind::ClusterUpdate) || has(Kind::ClusterScaleOut) || has(Kind::ClusterRestart);
+    let changes =
+        [Kind::ClusterUpdate, Kind::ClusterScaleOut, Kind::ClusterUpgrade, Kind::ClusterRestart].map(has);
+    let changes = changes.contains(&true);
     status.state = if cluster.deletion_requested_at.is_some() {
         ClusterState::Deleting
     } else if !findings.converged && (has(Kind::ClusterCreate) || (never_ran && changes)) {
@@ -225,7 +228,10 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
     let (reason, message) = if all_ready {
         ("BrokersAnswer", "All brokers answer Kafka requests.".to_owned())
     } else {
-        ("BrokersAway", format!("{ready} of {wanted} brokers answer Kafka requests."))
+        let troubles = findings.observed.troubles.iter().filter(|(id, _)| in_spec(**id));
+        let counted = format!("{ready} of {wanted} brokers answer Kafka requests.");
+        let (reason, told) = tell_troubles(troubles);
+        (reason.unwrap_or("BrokersAway"), counted + &told)
     };
     status.set_condition("Ready", all_ready, reason, &message, now);
     set_in_sync(&mut status, now);
@@ -244,6 +250,21 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
         None => status.set_condition("Reconciled", false, "InProgress", "A change is under way.", now),
     }
     status
+}
+
+/// Brokers whose troubles are told in a condition; the others' are with the brokers themselves.
+const TROUBLES_TOLD_MAX: usize = 3;
+
+/// The first trouble's reason, and what is the matter with the first few brokers.
+fn tell_troubles<'a>(
+    troubles: impl Iterator<Item = (&'a i32, &'a Trouble)> + Clone,
+) -> (Option<&'a str>, String) {
+    let reason = troubles.clone().next().map(|(_, trouble)| trouble.reason.as_str());
+    let told = troubles.clone().take(TROUBLES_TOLD_MAX);
+    let told: String = told.map(|(id, trouble)| format!(" Broker {id}: {}", trouble.message)).collect();
+    let others = troubles.count().saturating_sub(TROUBLES_TOLD_MAX);
+    let others = if others > 0 { format!(" And {others} more.") } else { String::new() };
+    (reason, told + &others)
 }
 
 /// Says in a condition how the partitions are.

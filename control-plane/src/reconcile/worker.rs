@@ -120,9 +120,10 @@ impl<P: Provider> Reconciler<P> {
                 return;
             }
             Err(Interrupted::Superseded | Interrupted::Shutdown) => (Duration::ZERO, lease.failures),
-            Err(Interrupted::Action { source: provision::Error::Waiting(_), .. }) => {
-                (jitter(LOOK_AGAIN), lease.failures)
-            }
+            Err(
+                Interrupted::Action { source: provision::Error::Waiting(_), .. }
+                | Interrupted::Provider(provision::Error::Waiting(_)),
+            ) => (jitter(LOOK_AGAIN), lease.failures),
             Err(error) => {
                 self.telemetry.pass_failed();
                 let failures = lease.failures.saturating_add(1);
@@ -201,16 +202,17 @@ impl<P: Provider> Reconciler<P> {
     /// The nodes as the provider sees them, and the cluster as its brokers do.
     async fn observe(&self, cluster: &Stored) -> Result<Observed, provision::Error> {
         let nodes = self.provider.observe(cluster).await?;
+        let troubles = self.provider.troubles(cluster).await?;
         let mut peers = self.provider.peers(cluster).await?;
         peers.retain(|id, _| nodes.get(id).is_some_and(|node| node.ready));
         if peers.is_empty() || cluster.deletion_requested_at.is_some() {
-            return Ok(Observed { nodes, view: None });
+            return Ok(Observed { nodes, view: None, troubles });
         }
         let view = super::cluster::look(&peers).await;
         if let Err(why) = &view {
             tracing::debug!(cluster = cluster.name, why, "the brokers do not say how they are");
         }
-        Ok(Observed { nodes, view: view.ok() })
+        Ok(Observed { nodes, view: view.ok(), troubles })
     }
 
     /// Does one thing, and tells meanwhile how the cluster is: a broker that does not answer is waited for for long, and that its
@@ -384,7 +386,10 @@ impl<P: Provider> Reconciler<P> {
                     actor: current.actor.as_deref(),
                 };
                 store::events::insert(db, cluster, &event, now).await?;
-                unfinished.remove(0);
+                let failed = unfinished.remove(0);
+                if failed.operation.kind == Kind::ClusterUpgrade {
+                    roll_back(db, cluster).await?;
+                }
             }
         }
         let findings = Findings {
@@ -406,6 +411,25 @@ impl<P: Provider> Reconciler<P> {
         }
         Ok(transaction)
     }
+}
+
+/// An upgrade failed: what was asked for from now on is the version that the cluster had.
+async fn roll_back(db: &mut PgConnection, cluster: &mut Stored) -> Result<(), store::Error> {
+    let Some(before) = cluster.spec.version_before.take() else { return Ok(()) };
+    let failed = std::mem::replace(&mut cluster.spec.engine.version, before);
+    cluster.generation += 1;
+    cluster.updated_at = clock::now();
+    store::clusters::write_request(db, cluster).await?;
+    let event = store::events::New {
+        severity: Severity::Warning,
+        reason: "upgrade_rolled_back",
+        message: format!(
+            "{:?} goes back from version {failed} to {}.",
+            cluster.name, cluster.spec.engine.version
+        ),
+        actor: None,
+    };
+    store::events::insert(db, cluster, &event, cluster.updated_at).await
 }
 
 async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), Interrupted> {
@@ -443,8 +467,9 @@ async fn write_status(
     status: Status,
 ) -> Result<(), store::Error> {
     for (id, node) in &observed.nodes {
-        let sighting = sighting(*id, node, observed.view.as_ref());
-        store::nodes::set_sighting(db, cluster.id, *id, node.ready, sighting).await?;
+        let trouble = observed.troubles.get(id).cloned();
+        let sighting = Sighting { trouble, ..sighting(*id, node, observed.view.as_ref()) };
+        store::nodes::set_sighting(db, cluster.id, *id, node.ready, &sighting).await?;
     }
     if status != cluster.status {
         store::clusters::write_status(db, cluster.id, &status).await?;
@@ -467,6 +492,7 @@ fn sighting(id: i32, node: &Node, view: Option<&View>) -> Sighting {
         is_voter: view.and_then(|view| Some(view.quorum.as_ref()?.voters.contains(&id))),
         leaders: share(|share| share.leaders),
         replicas: share(|share| share.replicas),
+        trouble: None,
     }
 }
 

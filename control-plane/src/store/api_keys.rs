@@ -157,6 +157,16 @@ pub(crate) async fn delete(db: &mut PgConnection, id: Uuid) -> Result<Deleted, E
     Ok(Deleted::Yes)
 }
 
+/// Whether a token is somebody's key.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn is_known(db: &mut PgConnection, token: &Token) -> Result<bool, Error> {
+    let hash = token.hash();
+    let known = sqlx::query_scalar!(r#"SELECT true AS "known!" FROM api_keys WHERE hash = $1"#, &hash[..]);
+    Ok(known.fetch_optional(db).await?.is_some())
+}
+
 /// How many keys may do everything, leaving one out.
 ///
 /// # Errors

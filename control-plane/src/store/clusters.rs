@@ -46,6 +46,8 @@ impl From<Stored> for Cluster {
             deletion_protection: stored.spec.deletion_protection,
             config: stored.spec.config,
             labels: stored.spec.labels,
+            kubernetes: stored.spec.kubernetes,
+            listeners: stored.spec.listeners,
             generation: stored.generation,
             created_at: stored.created_at,
             updated_at: stored.updated_at,

@@ -20,6 +20,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres, Transaction};
+use uuid::Uuid;
 
 /// The schema; sqlx takes an advisory lock while it migrates, so control planes may start at once.
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
@@ -72,6 +73,13 @@ impl From<sqlx::Error> for Error {
             _ => Self::Database(error),
         }
     }
+}
+
+/// Forgets a node with its agent's key and reports. The caller commits.
+pub(crate) async fn forget_node(db: &mut PgConnection, cluster: Uuid, node: i32) -> Result<(), Error> {
+    nodes::delete(db, cluster, node).await?;
+    api_keys::delete_agent_key(db, cluster, node).await?;
+    reports::forget(db, cluster, node).await
 }
 
 /// The database.

@@ -1,5 +1,8 @@
-//! Broker nodes and the ports that the local provider gave them.
+//! Broker nodes and where they are reached: on ports that the local provider gave them, or at addresses that lie fixed.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,6 +27,24 @@ pub(crate) struct Node {
     pub internal_port: Option<i32>,
     /// For health and metrics.
     pub admin_port: Option<i32>,
+    /// For clients outside, by listener.
+    pub external: BTreeMap<String, External>,
+}
+
+/// Where clients outside reach a broker by one listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct External {
+    /// A name or an address; `None`: the address of the machine on which the broker runs.
+    pub host: Option<String>,
+    /// A port.
+    pub port: u16,
+}
+
+impl Node {
+    /// `host:port` for other brokers.
+    pub(crate) fn internal(&self) -> Option<String> {
+        Some(format!("{}:{}", self.host, self.internal_port?))
+    }
 }
 
 struct Row {
@@ -34,13 +55,19 @@ struct Row {
     client_port: Option<i32>,
     internal_port: Option<i32>,
     admin_port: Option<i32>,
+    external: Option<Value>,
 }
 
 impl Row {
     fn read(self) -> Result<Node, Error> {
-        let Self { node_id, host, joining, sighting, client_port, internal_port, admin_port } = self;
+        let Self { node_id, host, joining, sighting, client_port, internal_port, admin_port, external } =
+            self;
         let sighting = sighting.map(|sighting| read_json("sighting", sighting)).transpose()?;
-        Ok(Node { node_id, host, joining, sighting, client_port, internal_port, admin_port })
+        let external = external
+            .map(|external| read_json("external addresses", external))
+            .transpose()?
+            .unwrap_or_default();
+        Ok(Node { node_id, host, joining, sighting, client_port, internal_port, admin_port, external })
     }
 }
 
@@ -51,10 +78,10 @@ impl Row {
 pub(crate) async fn list(db: &mut PgConnection, cluster_id: Uuid) -> Result<Vec<Node>, Error> {
     sqlx::query_as!(
         Row,
-        r#"SELECT n.node_id, n.host, n.joining, n.sighting,
-                  max(p.port) FILTER (WHERE p.purpose = 'client') AS client_port,
-                  max(p.port) FILTER (WHERE p.purpose = 'internal') AS internal_port,
-                  max(p.port) FILTER (WHERE p.purpose = 'admin') AS admin_port
+        r#"SELECT n.node_id, n.host, n.joining, n.sighting, n.external,
+                  coalesce(n.client_port, max(p.port) FILTER (WHERE p.purpose = 'client')) AS client_port,
+                  coalesce(n.internal_port, max(p.port) FILTER (WHERE p.purpose = 'internal')) AS internal_port,
+                  coalesce(n.admin_port, max(p.port) FILTER (WHERE p.purpose = 'admin')) AS admin_port
            FROM broker_nodes n LEFT JOIN local_ports p USING (cluster_id, node_id)
            WHERE n.cluster_id = $1 GROUP BY n.cluster_id, n.node_id ORDER BY n.node_id"#,
         cluster_id
@@ -81,6 +108,37 @@ pub(crate) async fn ensure(
         cluster_id,
         node_id,
         host
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes where a node is reached whose ports are no matter of this machine's.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn set_addresses(
+    db: &mut PgConnection,
+    cluster_id: Uuid,
+    node_id: i32,
+    host: &str,
+    [client, internal, admin]: [u16; 3],
+    external: &BTreeMap<String, External>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO broker_nodes AS n (cluster_id, node_id, host, client_port, internal_port, admin_port, external)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (cluster_id, node_id) DO UPDATE
+         SET host = $3, client_port = $4, internal_port = $5, admin_port = $6, external = $7
+         WHERE (n.host, n.client_port, n.internal_port, n.admin_port, n.external) IS DISTINCT FROM ($3, $4, $5, $6, $7)",
+        cluster_id,
+        node_id,
+        host,
+        i32::from(client),
+        i32::from(internal),
+        i32::from(admin),
+        write_json("external addresses", external)?
     )
     .execute(db)
     .await?;
@@ -117,7 +175,7 @@ pub(crate) async fn set_sighting(
     cluster_id: Uuid,
     node_id: i32,
     ready: bool,
-    sighting: Sighting,
+    sighting: &Sighting,
 ) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE broker_nodes SET ready = $3, sighting = $4
@@ -125,7 +183,7 @@ pub(crate) async fn set_sighting(
         cluster_id,
         node_id,
         ready,
-        write_json("sighting", &sighting)?
+        write_json("sighting", sighting)?
     )
     .execute(db)
     .await?;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub(crate) struct Lease {
     pub signals: i64,
     /// Failures in a row before this run.
     pub failures: i32,
+    /// When it was due.
+    pub run_at: DateTime<Utc>,
 }
 
 fn interval(duration: Duration) -> PgInterval {
@@ -41,6 +44,25 @@ pub(crate) async fn signal(db: &mut PgConnection, cluster_id: Uuid) -> Result<()
     )
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Has clusters looked at now, for something about them changed. Unlike a signal it interrupts nobody who is at it: the cluster is
+/// then due again at once.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn wake(db: &mut PgConnection, clusters: &[Uuid]) -> Result<(), Error> {
+    let woken = sqlx::query!(
+        "UPDATE work SET run_at = clock_timestamp()
+         WHERE cluster_id = ANY($1) AND (run_at > clock_timestamp() OR lease_token IS NOT NULL)",
+        clusters
+    )
+    .execute(&mut *db)
+    .await?;
+    if woken.rows_affected() > 0 {
+        sqlx::query!("SELECT pg_notify('headrace_work', '')").execute(db).await?;
+    }
     Ok(())
 }
 
@@ -68,7 +90,7 @@ pub(crate) async fn lease(db: &mut PgConnection, length: Duration) -> Result<Opt
              SELECT cluster_id FROM work
              WHERE run_at <= now() AND (lease_expires_at IS NULL OR lease_expires_at < now())
              ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING cluster_id, lease_token AS "token!", signals, failures"#,
+           RETURNING cluster_id, lease_token AS "token!", signals, failures, run_at"#,
         interval(length)
     )
     .fetch_optional(db)
@@ -110,7 +132,7 @@ pub(crate) async fn hold(db: &mut PgConnection, lease: &Lease) -> Result<bool, E
     Ok(held.is_some())
 }
 
-/// Gives a lease back; the cluster is due again after `delay`, or at once when a signal came meanwhile.
+/// Gives a lease back; the cluster is due again after `delay`, or at once when somebody asked for that meanwhile.
 ///
 /// # Errors
 /// When the database is away.
@@ -123,13 +145,14 @@ pub(crate) async fn finish(
     sqlx::query!(
         "UPDATE work SET lease_token = NULL, lease_expires_at = NULL,
                 failures = CASE WHEN signals = $3 THEN $5 ELSE 0 END,
-                run_at = CASE WHEN signals = $3 THEN clock_timestamp() + $4 ELSE clock_timestamp() END
+                run_at = CASE WHEN signals = $3 AND run_at = $6 THEN clock_timestamp() + $4 ELSE clock_timestamp() END
          WHERE cluster_id = $1 AND lease_token = $2",
         lease.cluster_id,
         lease.token,
         lease.signals,
         interval(delay),
-        failures
+        failures,
+        lease.run_at
     )
     .execute(db)
     .await?;

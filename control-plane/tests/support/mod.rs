@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use headrace_control_plane::{Options, Service};
+use headrace_control_plane::{Options, ProviderOptions, Service};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
@@ -144,7 +144,7 @@ impl Place {
             self.database_url.clone(),
             listen,
             self.dir.path().to_owned(),
-            self.ports.clone(),
+            ProviderOptions::Local { kafka_ports: self.ports.clone() },
             fake_node(),
         );
         options.lease = Duration::from_millis(1_500);

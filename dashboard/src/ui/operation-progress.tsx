@@ -73,14 +73,16 @@ export function OperationProgress({ operation }: { operation: Operation }) {
   );
 }
 
-const KINDS: Record<string, string> = {
+const KINDS = {
   "cluster.create": "Create cluster",
   "cluster.update": "Update cluster",
   "cluster.scale_out": "Add brokers",
+  "cluster.upgrade": "Upgrade cluster",
   "cluster.restart": "Restart cluster",
   "cluster.delete": "Delete cluster",
-};
+} satisfies Record<Operation["kind"], string>;
 
-export function operationTitle(kind: string): string {
+/** A service that is newer than this page may do what has no title here. */
+export function operationTitle(kind: Operation["kind"]): string {
   return KINDS[kind] ?? kind;
 }

@@ -17,6 +17,7 @@ use crate::runtime::one_thread;
   headrace cluster create orders --wait
   headrace cluster create orders --brokers 3 --config log.retention.hours=24 --deletion-protection
   headrace cluster create orders --brokers 5 --replication-factor 3 --min-insync-replicas 2
+  headrace cluster create orders --brokers 3 --storage-size 100Gi --listener external=nodeport
   headrace cluster create orders --validate-only -o json")]
 pub(crate) struct Create {
     /// Name of the cluster: lower-case letters, digits and hyphens
@@ -33,6 +34,15 @@ pub(crate) struct Create {
     /// Configuration by Kafka's own names; repeat for more
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     config: Vec<(String, String)>,
+    /// On Kubernetes: the size of each broker's volume [default: 10Gi]
+    #[arg(long, value_name = "AMOUNT")]
+    storage_size: Option<String>,
+    /// On Kubernetes: the storage class of the volumes [default: Kubernetes' own default]
+    #[arg(long, value_name = "NAME")]
+    storage_class: Option<String>,
+    /// On Kubernetes: a way in from outside, of type nodeport or loadbalancer; repeat for more
+    #[arg(long = "listener", value_name = "NAME=TYPE", value_parser = key_value)]
+    listeners: Vec<(String, String)>,
     /// A label; repeat for more
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = key_value)]
     labels: Vec<(String, String)>,
@@ -80,6 +90,16 @@ impl Create {
         }
         if let Some(replicas) = self.min_insync_replicas {
             body["min_insync_replicas"] = json!(replicas);
+        }
+        if let Some(size) = &self.storage_size {
+            body["kubernetes"]["storage"]["size"] = json!(size);
+        }
+        if let Some(class) = &self.storage_class {
+            body["kubernetes"]["storage"]["class"] = json!(class);
+        }
+        if !self.listeners.is_empty() {
+            let listener = |(name, kind): &(String, String)| json!({"name": name, "type": kind});
+            body["listeners"] = self.listeners.iter().map(listener).collect();
         }
         let key = self.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let headers = [("idempotency-key", key)];

@@ -1,5 +1,6 @@
 //! `headrace cluster …`: ask for clusters, change them, remove them.
 
+mod connection;
 mod create;
 mod delete;
 mod describe;
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     List(list::List),
     Get(get::Get),
     Describe(describe::Describe),
+    Connection(connection::Connection),
     Wait(wait::Wait),
     Update(update::Update),
     Scale(scale::Scale),
@@ -39,6 +41,7 @@ impl Command {
             Self::List(command) => command.run(),
             Self::Get(command) => command.run(),
             Self::Describe(command) => command.run(),
+            Self::Connection(command) => command.run(),
             Self::Wait(command) => command.run(),
             Self::Update(command) => command.run(),
             Self::Scale(command) => command.run(),

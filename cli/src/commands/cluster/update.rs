@@ -16,6 +16,7 @@ use crate::runtime::one_thread;
 #[command(after_help = "Examples:
   headrace cluster update orders --config log.retention.hours=48 --wait
   headrace cluster update orders --remove-config log.retention.hours --label team=billing
+  headrace cluster update orders --storage-size 200Gi --wait
   headrace cluster update orders --deletion-protection false")]
 pub(crate) struct Update {
     /// Name or id
@@ -29,6 +30,12 @@ pub(crate) struct Update {
     /// In-sync replicas that a write with acks=all needs
     #[arg(long, value_name = "N")]
     min_insync_replicas: Option<u32>,
+    /// Another version of the engine, one of `GET /v1/versions`
+    #[arg(long, value_name = "VERSION")]
+    engine_version: Option<String>,
+    /// On Kubernetes: the new size of each broker's volume
+    #[arg(long, value_name = "AMOUNT")]
+    storage_size: Option<String>,
     /// Set configuration by Kafka's own names; what is not named stays
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     config: Vec<(String, String)>,
@@ -95,6 +102,14 @@ impl Update {
         }
         if let Some(replicas) = self.min_insync_replicas {
             body["min_insync_replicas"] = json!(replicas);
+        }
+        if let Some(version) = &self.engine_version {
+            body["engine"] = json!({"version": version});
+        }
+        if let Some(size) = &self.storage_size {
+            // Replaced as a whole, so what is not named is written back.
+            body["kubernetes"] = now["kubernetes"].clone();
+            body["kubernetes"]["storage"]["size"] = json!(size);
         }
         if let Some(protection) = self.deletion_protection {
             body["deletion_protection"] = json!(protection);

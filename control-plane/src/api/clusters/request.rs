@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::size;
+use super::{pods, size};
 use crate::api::fields::Fields;
-use crate::domain::cluster::{Engine, Spec, Update};
+use crate::domain::cluster::{Engine, Spec, Update, UpdateEngine};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::{engine, name};
 use crate::provision::Room;
@@ -47,10 +47,12 @@ pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Proble
     let brokers = read_count(&mut fields, "brokers");
     let replication_factor = read_count(&mut fields, "replication_factor");
     let min_insync_replicas = read_count(&mut fields, "min_insync_replicas");
-    let engine = read_engine(&mut fields);
+    let engine = read_engine(&mut fields, room);
     let deletion_protection = fields.boolean("deletion_protection").unwrap_or(false);
     let config = read_config(&mut fields).unwrap_or_default();
     let labels = read_labels(&mut fields).unwrap_or_default();
+    let kubernetes = pods::read_pods(&mut fields, room);
+    let listeners = pods::read_listeners(&mut fields, room).unwrap_or_default();
     let spec = Spec {
         brokers: brokers.unwrap_or(1),
         engine,
@@ -60,6 +62,9 @@ pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Proble
         deletion_protection,
         config,
         labels,
+        kubernetes: room.pods.then(|| kubernetes.unwrap_or_default()),
+        listeners,
+        version_before: None,
     };
     let update = Update { brokers, replication_factor, min_insync_replicas, ..Update::default() };
     for error in size::check(&spec, &update, room) {
@@ -70,7 +75,7 @@ pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Proble
 }
 
 /// Reads the body of an update.
-pub(super) fn read_update(mut fields: Fields) -> Result<Update, Problem> {
+pub(super) fn read_update(mut fields: Fields, room: &Room) -> Result<Update, Problem> {
     let update = Update {
         brokers: read_count(&mut fields, "brokers"),
         replication_factor: read_count(&mut fields, "replication_factor"),
@@ -78,6 +83,9 @@ pub(super) fn read_update(mut fields: Fields) -> Result<Update, Problem> {
         config: read_config(&mut fields),
         labels: read_labels(&mut fields),
         deletion_protection: fields.boolean("deletion_protection"),
+        engine: read_new_version(&mut fields, room),
+        kubernetes: pods::read_pods(&mut fields, room),
+        listeners: pods::read_listeners(&mut fields, room),
     };
     fields.finish()?;
     Ok(update)
@@ -90,6 +98,9 @@ fn read_count(fields: &mut Fields, name: &str) -> Option<u32> {
 /// Changes what an update names, unless that cannot be.
 pub(super) fn apply(spec: &mut Spec, update: &Update, room: &Room) -> Result<(), Problem> {
     let mut errors: Vec<FieldError> = size::scales_in(spec, update).into_iter().collect();
+    if let (Some(now), Some(asked)) = (&spec.kubernetes, &update.kubernetes) {
+        errors.extend(pods::check_change(now, asked));
+    }
     spec.brokers = update.brokers.unwrap_or(spec.brokers);
     spec.replication_factor = update.replication_factor.or(spec.replication_factor);
     spec.min_insync_replicas = update.min_insync_replicas.or(spec.min_insync_replicas);
@@ -100,11 +111,22 @@ pub(super) fn apply(spec: &mut Spec, update: &Update, room: &Room) -> Result<(),
     if let Some(labels) = &update.labels {
         spec.labels.clone_from(labels);
     }
+    if let Some(UpdateEngine { version }) = &update.engine
+        && *version != spec.engine.version
+    {
+        spec.version_before = Some(std::mem::replace(&mut spec.engine.version, version.clone()));
+    }
+    if let Some(kubernetes) = &update.kubernetes {
+        spec.kubernetes = Some(kubernetes.clone());
+    }
+    if let Some(listeners) = &update.listeners {
+        spec.listeners.clone_from(listeners);
+    }
     errors.extend(size::check(spec, update, room));
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
-fn read_engine(fields: &mut Fields) -> Engine {
+fn read_engine(fields: &mut Fields, room: &Room) -> Engine {
     let mut chosen = &engine::ALL[0];
     let mut version = None;
     if let Some(mut inner) = fields.object("engine") {
@@ -113,12 +135,25 @@ fn read_engine(fields: &mut Fields) -> Engine {
         if let Some(kind) = inner.text("kind", |kind| engine::find(kind).is_some(), &rule) {
             chosen = engine::find(&kind).unwrap_or(chosen);
         }
-        let rule = format!("must be one of: {}", chosen.versions.join(", "));
-        version = inner.text("version", |version| chosen.versions.contains(&version), &rule);
+        version = read_version(&mut inner, chosen, room);
         fields.close_object(inner);
     }
     let version = version.unwrap_or_else(|| chosen.versions[0].to_owned());
     Engine { kind: chosen.kind.to_owned(), version }
+}
+
+fn read_version(inner: &mut Fields, engine: &engine::Engine, room: &Room) -> Option<String> {
+    let versions = engine.versions_with(&room.versions);
+    let rule = format!("must be one of: {}", versions.join(", "));
+    inner.text("version", |version| versions.iter().any(|known| known == version), &rule)
+}
+
+/// The version that a cluster is to have from now on. Its engine stays.
+fn read_new_version(fields: &mut Fields, room: &Room) -> Option<UpdateEngine> {
+    let mut inner = fields.object("engine")?;
+    let version = read_version(&mut inner, &engine::ALL[0], room);
+    fields.close_object(inner);
+    Some(UpdateEngine { version: version? })
 }
 
 fn read_config(fields: &mut Fields) -> Option<BTreeMap<String, String>> {

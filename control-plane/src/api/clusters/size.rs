@@ -76,11 +76,15 @@ mod tests {
             deletion_protection: false,
             config: [].into(),
             labels: [].into(),
+            kubernetes: None,
+            listeners: Vec::new(),
+            version_before: None,
         }
     }
 
     fn named(spec: &Spec, asked: &Update) -> Vec<String> {
-        let room = Room { brokers_max: 4, why: "the ports are few".to_owned() };
+        let room =
+            Room { brokers_max: 4, why: "the ports are few".to_owned(), pods: false, versions: Vec::new() };
         check(spec, asked, &room)
             .into_iter()
             .map(|error| format!("{}: {}", error.field, error.message))

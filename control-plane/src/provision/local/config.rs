@@ -1,18 +1,11 @@
-//! The files that a broker and an agent are started with.
+//! The files that a broker and an agent on this machine are started with.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::domain::cluster::kafka_id;
-use crate::domain::replication;
 use crate::provision::INTERNAL_LISTENER;
+use crate::provision::config::{self, AgentConfig, Listener, Place};
 use crate::store::clusters::Stored;
 use crate::store::nodes::Node;
 
@@ -61,12 +54,7 @@ impl Addresses {
     }
 }
 
-/// Tells configurations apart.
-pub(super) fn hash(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
-}
-
-/// A broker's configuration: what the service decides, and what the user set. `joining` is how it comes to its cluster.
+/// A broker's configuration.
 pub(super) fn broker(
     cluster: &Stored,
     node: i32,
@@ -74,51 +62,21 @@ pub(super) fn broker(
     joining: &str,
     dir: &Path,
 ) -> String {
-    let listeners =
-        format!("PLAINTEXT://{},{INTERNAL_LISTENER}://{}", addresses.client(), addresses.internal());
-    let security = format!("PLAINTEXT:PLAINTEXT,{INTERNAL_LISTENER}:PLAINTEXT");
-    let mut properties: BTreeMap<&str, String> = replication::properties(&cluster.spec);
-    properties.extend(cluster.spec.config.iter().map(|(key, value)| (key.as_str(), value.clone())));
-    properties.insert("node.id", node.to_string());
-    properties.insert("cluster.id", kafka_id(cluster.id));
-    properties.extend(joining.split_once('=').map(|(key, value)| (key, value.to_owned())));
-    properties.insert("listeners", listeners.clone());
-    properties.insert("advertised.listeners", listeners);
-    properties.insert("listener.security.protocol.map", security);
-    properties.insert("inter.broker.listener.name", INTERNAL_LISTENER.to_owned());
-    properties.insert("log.dirs", dir.join(DATA_DIR).display().to_string());
-    properties.insert("headrace.admin.listener", addresses.admin());
-    let mut text =
-        "# Written by the control plane, which writes it again: change the cluster instead.\n".to_owned();
-    if cluster.spec.restarts > 0 {
-        // Who was started with another number has yet to be restarted.
-        let _ = writeln!(text, "# restart {}", cluster.spec.restarts);
-    }
-    text + &write_properties(properties.iter().map(|(key, value)| (*key, value.as_str())))
-}
-
-/// As Java writes them.
-pub(super) fn write_properties<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut text = String::new();
-    for (key, value) in pairs {
-        let value = value.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{key}={value}");
-    }
-    text
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct AgentConfig<'a> {
-    cluster_id: Uuid,
-    node_id: i32,
-    broker_admin: String,
-    bootstrap: String,
-    control_plane: Vec<String>,
-    api_key_file: &'a str,
-    state_dir: &'a str,
-    broker_pid_file: &'a str,
-    log_dirs: Vec<&'a str>,
+    let listener = |name: &str, address: String| Listener {
+        name: name.to_owned(),
+        bind: address.clone(),
+        advertised: address,
+    };
+    let place = Place {
+        listeners: vec![
+            listener("PLAINTEXT", addresses.client()),
+            listener(INTERNAL_LISTENER, addresses.internal()),
+        ],
+        admin: addresses.admin(),
+        data: dir.join(DATA_DIR).display().to_string(),
+        rack: None,
+    };
+    config::broker(cluster, node, joining, &place)
 }
 
 /// An agent's configuration.
@@ -131,10 +89,10 @@ pub(super) fn agent(cluster: Uuid, node: i32, addresses: &Addresses, urls: &[Str
         control_plane: urls.to_vec(),
         api_key_file: AGENT_KEY_FILE,
         state_dir: ".",
-        broker_pid_file: "broker.pid",
+        broker_pid_file: Some("broker.pid"),
         log_dirs: vec![DATA_DIR],
     };
-    serde_json::to_string_pretty(&config).unwrap_or_default()
+    config.text()
 }
 
 /// Where the agent of a folder reports.

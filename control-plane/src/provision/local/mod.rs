@@ -4,10 +4,8 @@
 //! about the processes. The processes outlive the control plane and are found again by the next one. Ports come from
 //! a range and are kept in Postgres, so that a broker keeps its address over restarts.
 
-mod check;
 mod config;
 mod files;
-mod joining;
 mod observe;
 mod process;
 mod stop;
@@ -27,7 +25,8 @@ use uuid::Uuid;
 use self::config::Addresses;
 use self::observe::PROBE_TIMEOUT;
 use self::process::{Supervised, unblock};
-use super::{ConfigCheck, ConfigProblem, Error, Peer, Peers, Provider, Room};
+use super::config::{hash, write_properties};
+use super::{ConfigCheck, ConfigProblem, Error, Machines, Peer, Peers, Provider, Room, check, joining};
 use crate::domain::api_key::Token;
 use crate::reconcile::plan::{Action, Nodes};
 use crate::store::clusters::Stored;
@@ -171,7 +170,9 @@ impl Local {
     }
 
     async fn prepare(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        self.decide_joining(cluster).await?;
+        let mut db = self.store.begin().await?;
+        joining::decide_all(&mut db, cluster).await?;
+        db.commit().await.map_err(store::Error::from)?;
         let text = self.decided_config(cluster, node).await?;
         let dir = self.node_dir(cluster.id, node);
         let doing = format!("writing {}", dir.join(config::BROKER_FILE).display());
@@ -183,21 +184,8 @@ impl Local {
         .map_err(Error::io(doing))
     }
 
-    /// For all nodes at once, so that those which begin a cluster together are told the same.
-    async fn decide_joining(&self, cluster: &Stored) -> Result<(), Error> {
-        let mut db = self.store.begin().await?;
-        store::lock(&mut db, &format!("joining {}", cluster.id)).await?;
-        let nodes = store::nodes::list(&mut db, cluster.id).await?;
-        let missing = || Error::NotYet("the first brokers have no addresses yet".to_owned());
-        for (node, line) in joining::decide(&nodes, cluster.spec.brokers).ok_or_else(missing)? {
-            store::nodes::set_joining(&mut db, cluster.id, node, &line).await?;
-        }
-        db.commit().await.map_err(store::Error::from)?;
-        Ok(())
-    }
-
     async fn start_broker(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        let hash = config::hash(&self.decided_config(cluster, node).await?);
+        let hash = hash(&self.decided_config(cluster, node).await?);
         let broker = self.broker(cluster.id, node);
         let doing = format!("starting {} broker", self.options.program.display());
         unblock(move || broker.start(&hash)).await.map_err(Error::io(doing))
@@ -238,7 +226,7 @@ impl Local {
         let addresses = self.reserved(cluster.id, node).await?;
         self.ensure_agent_key(cluster.id, node).await?;
         let text = config::agent(cluster.id, node, &addresses, &self.urls().await?);
-        let hash = config::hash(&config::agent(cluster.id, node, &addresses, &[]));
+        let hash = hash(&config::agent(cluster.id, node, &addresses, &[]));
         let agent = self.agent(cluster.id, node);
         let path = agent.dir.join(config::AGENT_FILE);
         unblock(move || {
@@ -273,9 +261,7 @@ impl Local {
 
     async fn release(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
         let mut db = self.store.begin().await?;
-        store::nodes::delete(&mut db, cluster.id, node).await?;
-        store::api_keys::delete_agent_key(&mut db, cluster.id, node).await?;
-        store::reports::forget(&mut db, cluster.id, node).await?;
+        store::forget_node(&mut db, cluster.id, node).await?;
         db.commit().await.map_err(store::Error::from)?;
         Ok(())
     }
@@ -302,12 +288,18 @@ impl ConfigCheck for Local {
         config: &'a BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<Vec<ConfigProblem>, Error>> {
         let pairs = config.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let properties = config::write_properties(pairs);
+        let properties = write_properties(pairs);
         Box::pin(async move {
             // It is never closed, so this cannot fail.
             let _turn = self.checks.acquire().await;
             check::run(&self.options.program, &properties).await
         })
+    }
+}
+
+impl Machines for Local {
+    fn addresses(&self, _cluster: &Stored) -> BTreeMap<i32, String> {
+        BTreeMap::new()
     }
 }
 
@@ -325,6 +317,8 @@ impl Provider for Local {
                 ports.start(),
                 ports.end()
             ),
+            pods: false,
+            versions: Vec::new(),
         }
     }
 

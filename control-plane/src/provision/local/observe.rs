@@ -9,6 +9,7 @@ use super::config::{self, Addresses};
 use super::process::{Supervised, unblock};
 use super::{Local, files};
 use crate::provision::Error;
+use crate::provision::config::hash;
 use crate::reconcile::plan::{Node, Process};
 use crate::store;
 use crate::store::clusters::Stored;
@@ -97,7 +98,7 @@ impl Local {
 
 fn observe_process(process: &Supervised, expected: Option<&str>) -> io::Result<Process> {
     let Some(mut running) = process.find()? else { return Ok(Process::Stopped) };
-    let expected = expected.map(config::hash);
+    let expected = expected.map(hash);
     if running.config_hash.is_none() {
         // Only a control plane that died right after it started the process leaves one like this.
         running.config_hash.clone_from(&expected);

@@ -2,7 +2,7 @@ use super::Action::{
     AddVoter, AwaitInSync, AwaitReady, AwaitSpare, EndBroker, Prepare, Release, RemoveData, Reserve,
     StartAgent, StartBroker, StopAgent, StopBroker,
 };
-use super::{Action, Desired, Node, Observed, Process, plan};
+use super::{Action, Desired, Node, Observed, Process, Troubles, plan};
 use crate::reconcile::view::tests::metadata;
 use crate::reconcile::view::{MinIsr, Quorum, View};
 
@@ -17,7 +17,7 @@ const GOOD: Node = Node {
 };
 
 fn nodes(nodes: &[Node]) -> Observed {
-    Observed { nodes: (1..).zip(nodes.iter().copied()).collect(), view: None }
+    Observed { nodes: (1..).zip(nodes.iter().copied()).collect(), view: None, troubles: Troubles::new() }
 }
 
 /// Brokers of which all serve, with these voters, the controller first, and one partition on the first three.

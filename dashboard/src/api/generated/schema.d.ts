@@ -185,6 +185,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clusters/{cluster}/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get client settings */
+        get: operations["getConnection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clusters/{cluster}/metrics": {
         parameters: {
             query?: never;
@@ -523,6 +540,7 @@ export interface components {
             started_at?: string | null;
             /** @description How it is, in one word, as its agent reports. */
             state: components["schemas"]["BrokerState"];
+            trouble?: components["schemas"]["BrokerTrouble"] | null;
             /**
              * Format: int64
              * @description Led partitions that lack in-sync replicas.
@@ -551,6 +569,13 @@ export interface components {
          * @enum {string}
          */
         BrokerState: "healthy" | "degraded" | "unhealthy" | "unknown" | "starting";
+        /** @description Why a broker does not serve, as far as it can be seen from outside. */
+        BrokerTrouble: {
+            /** @description For people. */
+            message: string;
+            /** @description One word for programs, such as `Unschedulable`. */
+            reason: string;
+        };
         /** @description What this service can do. */
         Capabilities: {
             /** @description The engines that a cluster can have. */
@@ -560,7 +585,7 @@ export interface components {
              * @description How far a list can be asked for at once.
              */
             page_size_max: number;
-            /** @description How clusters are run: `local`. */
+            /** @description How clusters are run: `local` or `kubernetes`. */
             provider: string;
             /** @description The service's version. */
             version: string;
@@ -573,6 +598,19 @@ export interface components {
             name: string;
             /** @description Whether it passed. */
             ok: boolean;
+        };
+        /** @description Settings of well-known clients. */
+        ClientProperties: {
+            /** @description For franz-go: options of `kgo.NewClient`. */
+            franz_go: string;
+            /** @description For Apache Kafka's Java client and tools: a properties file. */
+            java: string;
+            /** @description For kcat: a command. */
+            kcat: string;
+            /** @description For librdkafka and what is made of it: a properties file. */
+            librdkafka: string;
+            /** @description For Spring Boot: `application.properties`. */
+            spring: string;
         };
         /** @description A cluster. */
         Cluster: {
@@ -605,10 +643,13 @@ export interface components {
              * @description Never changes and is never used again.
              */
             id: string;
+            kubernetes?: components["schemas"]["KubernetesSpec"] | null;
             /** @description The user's own marks. */
             labels: {
                 [key: string]: string;
             };
+            /** @description Ways by which clients outside Kubernetes reach the brokers. */
+            listeners: components["schemas"]["Listener"][];
             /**
              * Format: int32
              * @description In-sync replicas that a write with `acks=all` needs, as asked for. Null: 2 where there are 3 replicas, else 1.
@@ -690,6 +731,40 @@ export interface components {
             /** @description The aspect, such as `Ready`. */
             type: string;
         };
+        /** @description How clients connect to a cluster. */
+        Connection: {
+            /** @description The cluster's name. */
+            cluster: string;
+            /** @description One entry for each way, the one inside first. One whose addresses are not known yet is left out. */
+            listeners: components["schemas"]["ConnectionListener"][];
+        };
+        /** @description One way to reach a cluster. */
+        ConnectionListener: {
+            /** @description `host:port`, with commas between. */
+            bootstrap_servers: string;
+            /**
+             * @description `internal`, or the listener's name.
+             * @example internal
+             */
+            name: string;
+            /** @description The same as clients want it. */
+            properties: components["schemas"]["ClientProperties"];
+            /**
+             * @description Who may use it.
+             * @example clients in the same Kubernetes
+             */
+            reach: string;
+            /**
+             * @description As Kafka's `security.protocol`.
+             * @example PLAINTEXT
+             */
+            security_protocol: string;
+            /**
+             * @description `internal`, `nodeport` or `loadbalancer`.
+             * @example internal
+             */
+            type: string;
+        };
         /** @description The body of a request to make a key. */
         CreateApiKey: {
             /**
@@ -721,10 +796,13 @@ export interface components {
             /** @description Default false. */
             deletion_protection?: boolean | null;
             engine?: components["schemas"]["CreateEngine"] | null;
+            kubernetes?: components["schemas"]["KubernetesSpec"] | null;
             /** @description The user's own marks. */
             labels?: {
                 [key: string]: string;
             } | null;
+            /** @description Ways by which clients outside Kubernetes reach the brokers, at most 8. Only with the provider `kubernetes`. */
+            listeners?: components["schemas"]["Listener"][] | null;
             /**
              * Format: int32
              * @description In-sync replicas that a write with `acks=all` needs (`min.insync.replicas`); at most the replication factor.
@@ -879,6 +957,79 @@ export interface components {
             /** @description What is wrong and what is allowed. */
             message: string;
         };
+        /** @description Amounts of `cpu`, `memory` and so on. */
+        KubernetesResources: {
+            /** @description What a broker may use at most. Default: as much as its node has. */
+            limits?: {
+                [key: string]: string;
+            };
+            /** @description What a node must have free. Default: `cpu` 100m, `memory` 128Mi. */
+            requests?: {
+                [key: string]: string;
+            };
+        };
+        /** @description Where and how brokers' pods run. What is absent has a default. */
+        KubernetesSpec: {
+            /** @description As a pod's `affinity`. Brokers are spread over zones and nodes anyway, where there are several. */
+            affinity?: Record<string, never> | null;
+            /** @description Labels that a node must have. */
+            node_selector?: {
+                [key: string]: string;
+            };
+            /** @description The pods' priority class. */
+            priority_class?: string | null;
+            /** @description What each broker's container asks for and is held to. */
+            resources?: components["schemas"]["KubernetesResources"];
+            /** @description Each broker's volume. */
+            storage?: components["schemas"]["KubernetesStorage"];
+            /** @description Taints that brokers bear, as in a pod's `tolerations`. */
+            tolerations?: Record<string, never>[];
+        };
+        /** @description A broker's volume. */
+        KubernetesStorage: {
+            /** @description Its storage class; the Kubernetes cluster's default when absent. It cannot be changed later. */
+            class?: string | null;
+            /** @description Whether the volumes stay when the cluster is deleted. */
+            retain?: boolean;
+            /**
+             * @description Its size, such as `100Gi`. It can grow where the storage class allows it, and never shrinks.
+             * @default 10Gi
+             * @example 100Gi
+             */
+            size: string;
+        };
+        /** @description A way by which clients outside Kubernetes reach the brokers. The one inside is always there. */
+        Listener: {
+            /**
+             * @description What clients are told instead of the node's or the load balancer's address; `{broker}` stands for the broker's
+             *     id. For private networks and VPNs.
+             * @example kafka-{broker}.example.net
+             */
+            advertised_host?: string | null;
+            /**
+             * @description Networks that may connect; everybody when empty.
+             * @example [
+             *       "10.0.0.0/8"
+             *     ]
+             */
+            allowed_cidrs?: string[];
+            /** @description Annotations of the Services, by which clouds take their settings. */
+            annotations?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Lower-case letters and digits, at most 15; `internal` and `plaintext` are taken.
+             * @example external
+             */
+            name: string;
+            /** @description How the brokers are reached. */
+            type: components["schemas"]["ListenerKind"];
+        };
+        /**
+         * @description How the brokers are reached from outside.
+         * @enum {string}
+         */
+        ListenerKind: "nodeport" | "loadbalancer";
         /**
          * @description What can be asked for.
          * @enum {string}
@@ -946,7 +1097,7 @@ export interface components {
          * @description What an operation does.
          * @enum {string}
          */
-        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.restart" | "cluster.delete";
+        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.upgrade" | "cluster.restart" | "cluster.delete";
         /**
          * @description How far an operation, or one of its steps, is.
          * @enum {string}
@@ -1084,6 +1235,7 @@ export interface components {
                 started_at?: string | null;
                 /** @description How it is, in one word, as its agent reports. */
                 state: components["schemas"]["BrokerState"];
+                trouble?: components["schemas"]["BrokerTrouble"] | null;
                 /**
                  * Format: int64
                  * @description Led partitions that lack in-sync replicas.
@@ -1128,10 +1280,13 @@ export interface components {
                  * @description Never changes and is never used again.
                  */
                 id: string;
+                kubernetes?: components["schemas"]["KubernetesSpec"] | null;
                 /** @description The user's own marks. */
                 labels: {
                     [key: string]: string;
                 };
+                /** @description Ways by which clients outside Kubernetes reach the brokers. */
+                listeners: components["schemas"]["Listener"][];
                 /**
                  * Format: int32
                  * @description In-sync replicas that a write with `acks=all` needs, as asked for. Null: 2 where there are 3 replicas, else 1.
@@ -1645,10 +1800,14 @@ export interface components {
             } | null;
             /** @description Whether DELETE is refused. */
             deletion_protection?: boolean | null;
+            engine?: components["schemas"]["UpdateEngine"] | null;
+            kubernetes?: components["schemas"]["KubernetesSpec"] | null;
             /** @description The user's own marks. */
             labels?: {
                 [key: string]: string;
             } | null;
+            /** @description Ways by which clients outside Kubernetes reach the brokers; replaced as a whole. */
+            listeners?: components["schemas"]["Listener"][] | null;
             /**
              * Format: int32
              * @description In-sync replicas that a write with `acks=all` needs; at most the replication factor.
@@ -1659,6 +1818,11 @@ export interface components {
              * @description Replicas of a topic that does not say how many; at most the number of brokers. Topics that exist keep theirs.
              */
             replication_factor?: number | null;
+        };
+        /** @description Which version of its engine a cluster is to have. */
+        UpdateEngine: {
+            /** @description One of those that `GET /v1/versions` lists. */
+            version: string;
         };
         /** @description Whose key this is. */
         WhoAmI: {
@@ -2168,6 +2332,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Broker"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cluster's id or name. */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings for each way */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
                 };
             };
             /** @description A problem */

@@ -1,0 +1,174 @@
+//! Why a broker's pod does not serve, in words that say what to look at. Pure.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+
+use crate::domain::pods::Trouble;
+
+/// The container whose state is the broker's.
+pub(super) const BROKER: &str = "broker";
+/// Waiting reasons of a container that mean that its image cannot be had.
+const IMAGE_REASONS: [&str; 5] =
+    ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"];
+
+/// What keeps a pod from serving.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It says enough by itself.
+    Told(Trouble),
+    /// Its container ends again and again: the last lines of its log say more.
+    Crashes {
+        /// Which one.
+        container: String,
+        /// How often it was started again.
+        restarts: i32,
+        /// How it ended, as far as it is known.
+        ended: String,
+    },
+}
+
+/// The state of one container.
+pub(super) fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    statuses.iter().find(|status| status.name == container)
+}
+
+/// Whether the broker's container runs and its readiness probe succeeds.
+pub(super) fn is_ready(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none() && status(pod, BROKER).is_some_and(|status| status.ready)
+}
+
+/// Whether the broker serves nobody, for its container does not even run.
+pub(super) fn is_idle(pod: &Pod) -> bool {
+    status(pod, BROKER).and_then(|status| status.state.as_ref()?.running.as_ref()).is_none()
+}
+
+/// Why a pod does not serve; `None` when it does.
+pub(super) fn cause(pod: &Pod) -> Option<Cause> {
+    let told =
+        |reason: &str, message: String| Some(Cause::Told(Trouble { reason: reason.to_owned(), message }));
+    if pod.metadata.deletion_timestamp.is_some() {
+        return told("Stopping", "its pod is being stopped.".to_owned());
+    }
+    if is_ready(pod) && status(pod, "agent").is_none_or(|agent| agent.ready) {
+        return None;
+    }
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled");
+    if let Some(not) = scheduled.filter(|condition| condition.status == "False") {
+        let why = not.message.clone().unwrap_or_else(|| "the scheduler does not say why".to_owned());
+        let volume = why.contains("PersistentVolumeClaim") || why.contains("storageclass");
+        let reason = if volume { "VolumePending" } else { "Unschedulable" };
+        return told(reason, format!("no node takes its pod: {why}"));
+    }
+    for name in [BROKER, "agent"] {
+        if let Some(cause) = status(pod, name).and_then(container_cause) {
+            return Some(cause);
+        }
+    }
+    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+    if let Some(lost) = ready.filter(|condition| condition.status == "Unknown") {
+        let why = lost.message.clone().unwrap_or_default();
+        return told("NodeLost", format!("its node does not report: {why}"));
+    }
+    match status(pod, BROKER).and_then(|status| status.state.as_ref()?.running.as_ref()) {
+        Some(_) => told("NotReady", "its pod runs, but /readyz does not say ready yet.".to_owned()),
+        None => told("Starting", "its pod is being started.".to_owned()),
+    }
+}
+
+fn container_cause(status: &ContainerStatus) -> Option<Cause> {
+    let told =
+        |reason: &str, message: String| Some(Cause::Told(Trouble { reason: reason.to_owned(), message }));
+    let state = status.state.as_ref()?;
+    let crashes = |ended: String| {
+        Some(Cause::Crashes { container: status.name.clone(), restarts: status.restart_count, ended })
+    };
+    if let Some(ended) = &state.terminated {
+        return crashes(how_it_ended(ended.exit_code, ended.reason.as_deref()));
+    }
+    let waiting = state.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    let said = waiting.message.clone().unwrap_or_default();
+    if IMAGE_REASONS.contains(&reason) {
+        return told("ImagePull", format!("the image {:?} cannot be had: {said}", status.image));
+    }
+    if reason == "CrashLoopBackOff" {
+        let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+        let ended = last.map(|last| how_it_ended(last.exit_code, last.reason.as_deref())).unwrap_or_default();
+        return crashes(ended);
+    }
+    // These two are how every pod begins.
+    if matches!(reason, "ContainerCreating" | "PodInitializing" | "") {
+        return None;
+    }
+    told(reason, format!("its container {:?} does not start: {said}", status.name))
+}
+
+fn how_it_ended(code: i32, reason: Option<&str>) -> String {
+    match reason {
+        Some("OOMKilled") => "killed for want of memory: raise kubernetes.resources.limits.memory".to_owned(),
+        Some(reason) if reason != "Error" => format!("{reason}, exit code {code}"),
+        _ => format!("exit code {code}"),
+    }
+}
+
+/// What is told of a container that crashes, with the end of its log.
+pub(super) fn crash(container: &str, restarts: i32, ended: &str, log: &str) -> Trouble {
+    let log = log.trim();
+    let log = if log.is_empty() { String::new() } else { format!(" Its log ends with: {log}") };
+    Trouble {
+        reason: "CrashLoop".to_owned(),
+        message: format!("its container {container:?} ended {restarts} times, last with {ended}.{log}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Cause, cause, is_idle, is_ready};
+
+    fn pod(status: &Value) -> super::Pod {
+        serde_json::from_value(json!({"metadata": {"name": "orders-1"}, "status": status})).expect("a pod")
+    }
+
+    fn container(state: &Value, ready: bool) -> Value {
+        json!([{"name": "broker", "image": "headrace:1", "imageID": "", "ready": ready, "restartCount": 4,
+            "state": state, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}])
+    }
+
+    #[test]
+    fn each_trouble_has_its_reason() {
+        let unscheduled = |message: &str| {
+            json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                "message": message}]})
+        };
+        let waiting = |reason: &str| json!({"containerStatuses": container(&json!({"waiting": {"reason": reason, "message": "m"}}), false)});
+        for (status, expected) in [
+            (unscheduled("0/3 nodes are available: 3 Insufficient memory."), "Unschedulable"),
+            (unscheduled("pod has unbound immediate PersistentVolumeClaims"), "VolumePending"),
+            (waiting("ImagePullBackOff"), "ImagePull"),
+            (waiting("CreateContainerConfigError"), "CreateContainerConfigError"),
+            (waiting("ContainerCreating"), "Starting"),
+            (json!({}), "Starting"),
+            (json!({"containerStatuses": container(&json!({"running": {}}), false)}), "NotReady"),
+            (
+                json!({"containerStatuses": container(&json!({"running": {}}), false),
+                    "conditions": [{"type": "Ready", "status": "Unknown"}]}),
+                "NodeLost",
+            ),
+        ] {
+            match cause(&pod(&status)) {
+                Some(Cause::Told(trouble)) => assert_eq!(trouble.reason, expected, "{status}"),
+                other => panic!("{status}: {other:?}"),
+            }
+        }
+        let crashing = pod(&waiting("CrashLoopBackOff"));
+        let Some(Cause::Crashes { restarts: 4, ended, .. }) = cause(&crashing) else { panic!("no crash") };
+        assert!(ended.contains("limits.memory"), "{ended}");
+        assert!(is_idle(&crashing) && !is_ready(&crashing));
+        let well = pod(&json!({"containerStatuses": container(&json!({"running": {}}), true)}));
+        assert_eq!(cause(&well), None);
+        assert!(is_ready(&well) && !is_idle(&well));
+    }
+}

@@ -1,0 +1,8 @@
+-- Brokers on Kubernetes: their ports are the same everywhere, and are not taken from this machine's.
+
+ALTER TABLE broker_nodes
+    ADD COLUMN client_port integer,
+    ADD COLUMN internal_port integer,
+    ADD COLUMN admin_port integer,
+    -- Where clients outside reach the broker, by listener.
+    ADD COLUMN external jsonb;
