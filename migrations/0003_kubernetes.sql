@@ -5,4 +5,6 @@ ALTER TABLE broker_nodes
     ADD COLUMN internal_port integer,
     ADD COLUMN admin_port integer,
     -- Where clients outside reach the broker, by listener.
-    ADD COLUMN external jsonb;
+    ADD COLUMN external jsonb,
+    -- How often it has begun again with an empty disk because it was asked to.
+    ADD COLUMN replaced integer NOT NULL DEFAULT 0;

@@ -71,6 +71,8 @@ pub enum ProviderOptions {
     Kubernetes {
         /// Where clusters' objects are; the own namespace when absent.
         namespace: Option<String>,
+        /// Whether a cluster can name another.
+        all_namespaces: bool,
         /// What pods run that are of the service's own version.
         image: String,
         /// What pods run that are of others, by version.
@@ -239,6 +241,7 @@ impl Service {
             }
             ProviderOptions::Kubernetes {
                 namespace,
+                all_namespaces,
                 image,
                 other_images,
                 image_pull_policy,
@@ -253,6 +256,7 @@ impl Service {
                 let own = (engine::ALL[0].versions[0].to_owned(), image);
                 let settings = kubernetes::Settings {
                     namespace,
+                    all_namespaces,
                     images: other_images.into_iter().chain([own]).collect(),
                     image_pull_policy,
                     image_pull_secrets,

@@ -1,6 +1,8 @@
 """The metadata quorum as Kafka's own Admin client and tool see it and change it."""
 
+import os
 import re
+import shutil
 import threading
 import time
 
@@ -105,3 +107,20 @@ def test_voters_are_added_and_removed_and_a_broker_that_is_gone_is_forgotten():
         assert {n for p in partitions for n in p.replicas} == {1, 2, 3}
     finally:
         cluster.remove()
+
+
+def test_a_voter_that_lost_its_disk_is_an_observer_until_it_is_made_a_voter_again(three):
+    create_topic(three.bootstrap, "t", replicas=3)
+    with Load(three.bootstrap, "t") as load:
+        until("the load to begin", lambda: load.acked > 50)
+        for node in (three.metadata().controller_id, 1):
+            lost = three.brokers[node]
+            lost.kill()
+            shutil.rmtree(os.path.join(lost.dir, "data"))
+            lost.start()
+            three.until_in_sync()
+            leader, voters, observers = quorum(three)
+            assert (voters, observers) == (sorted({1, 2, 3} - {node}), [node]) and leader != node
+            _, voters, _ = quorum(three, "add-voter", node, "INTERNAL", lost.host, lost.inner_port)
+            assert voters == [1, 2, 3]
+    assert load.failed == [] and values(read_all(three.bootstrap, "t")) == [str(i) for i in range(load.sent)]

@@ -17,6 +17,8 @@ use crate::handlers::Context;
 
 /// How long it may take to make the broker a member of the metadata quorum.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long it may take to take its vote away.
+const DEMOTE_TIMEOUT: Duration = Duration::from_secs(4);
 
 pub(crate) async fn handle(cx: &Context, request: BrokerRegistrationRequest) -> BrokerRegistrationResponse {
     match register(cx, request).await {
@@ -55,6 +57,9 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
         previous_epoch: request.previous_broker_epoch,
     };
     register.previous_alive = former_lives_elsewhere(broker, &register);
+    if !register.previous_alive && has_lost_its_disk(broker, &register) {
+        demote(broker, id).await?;
+    }
     let address = broker.inter_broker_endpoint(&register.endpoints);
     let defaults = Arc::clone(&broker.defaults);
     let outcome = broker
@@ -71,6 +76,30 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
     }
     broker.sessions.touch(id, broker.clock.monotonic_ms());
     Ok(epoch)
+}
+
+/// Whether none of the directories that the broker had is among those that it has now.
+fn has_lost_its_disk(broker: &Broker, register: &RegisterBroker) -> bool {
+    let image = broker.image();
+    let known = image.broker(register.id).map_or(&[][..], |known| &known.log_dirs);
+    !known.is_empty() && !known.iter().any(|dir| register.log_dirs.contains(dir))
+}
+
+/// A voter that has forgotten what it agreed to must not be counted on any more: it becomes an observer, which is sent everything
+/// again, and whoever looks after the cluster makes it a voter when it has that (AddRaftVoter).
+async fn demote(broker: &Broker, id: i32) -> Result<(), ErrorCode> {
+    let voters = broker.metadata.status().voters;
+    if !voters.contains(&id) || voters.len() == 1 {
+        return Ok(());
+    }
+    tracing::warn!(
+        broker = id,
+        "a voter of the metadata quorum has lost its disk: it is an observer from now on"
+    );
+    broker.metadata.remove_voter(id, DEMOTE_TIMEOUT).await.map_err(|error| {
+        tracing::warn!(broker = id, %error, "a voter that lost its disk could not be made an observer");
+        error.error_code()
+    })
 }
 
 /// Whether another process lives under this id, at another address: then two have the same `node.id` by mistake. At the same address the

@@ -48,6 +48,9 @@ pub(crate) struct ControlPlane {
     /// With kubernetes: the namespace of the clusters [default: the pod's own, or the kubeconfig's]
     #[arg(long, env = "HEADRACE_NAMESPACE", value_name = "NAME")]
     namespace: Option<String>,
+    /// With kubernetes: let clusters name other namespaces, for which the control plane needs rights everywhere
+    #[arg(long, env = "HEADRACE_ALL_NAMESPACES")]
+    all_namespaces: bool,
     /// With kubernetes: the image that brokers run
     #[arg(long, env = "HEADRACE_IMAGE", value_name = "IMAGE", required_if_eq("provider", "kubernetes"))]
     image: Option<String>,
@@ -90,6 +93,7 @@ impl ControlPlane {
             Provider::Local => ProviderOptions::Local { kafka_ports: self.kafka_ports },
             Provider::Kubernetes => ProviderOptions::Kubernetes {
                 namespace: self.namespace,
+                all_namespaces: self.all_namespaces,
                 image: self.image.unwrap_or_default(),
                 other_images: self.version_images,
                 image_pull_policy: self.image_pull_policy,

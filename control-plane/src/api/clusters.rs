@@ -1,6 +1,7 @@
 //! `/v1/clusters`: ask for clusters, change them, remove them.
 
 mod pods;
+mod replace;
 mod request;
 mod size;
 
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .routes(routes!(restart))
+        .merge(replace::routes())
 }
 
 /// List clusters
@@ -152,7 +154,8 @@ async fn update(
     }
     let version = stored.spec.engine.version.clone();
     let grows = asked.brokers.is_some_and(|brokers| brokers > stored.spec.brokers);
-    request::apply(&mut stored.spec, &asked, app.room())?;
+    let volume = app.machines().volume_size(&stored);
+    request::apply(&mut stored.spec, &asked, app.room(), volume.as_deref())?;
     stored.generation += 1;
     stored.updated_at = clock::now();
     if validate_only {
@@ -160,6 +163,8 @@ async fn update(
     }
     store::clusters::write_request(&mut transaction, &stored).await?;
     let kind = if stored.spec.engine.version != version {
+        // One that is under way is overtaken: it must not be told to have succeeded.
+        store::operations::cancel_unfinished(&mut transaction, stored.id, stored.updated_at).await?;
         Kind::ClusterUpgrade
     } else if grows {
         Kind::ClusterScaleOut

@@ -55,6 +55,9 @@ pub(crate) struct Spec {
     /// The version before the newest change of it, to which an upgrade that fails goes back.
     #[serde(default)]
     pub version_before: Option<String>,
+    /// How often each broker was asked to begin again with an empty disk.
+    #[serde(default)]
+    pub replacements: BTreeMap<i32, u32>,
 }
 
 /// A cluster.

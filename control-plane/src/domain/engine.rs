@@ -17,7 +17,7 @@ impl Engine {
     /// The engine's versions and, for the default engine, those that the provider has besides; the default first.
     pub(crate) fn versions_with(&self, others: &[String]) -> Vec<String> {
         let mut versions: Vec<String> = self.versions.iter().map(|version| (*version).to_owned()).collect();
-        if std::ptr::eq(self, &ALL[0]) {
+        if self.kind == ALL[0].kind {
             let others: Vec<&String> = others.iter().filter(|other| !versions.contains(other)).collect();
             versions.extend(others.into_iter().rev().cloned().collect::<Vec<_>>());
         }

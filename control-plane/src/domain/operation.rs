@@ -10,7 +10,6 @@ use super::problem::Problem;
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = OperationKind)]
-#[expect(clippy::enum_variant_names, reason = "other resources will have operations, too")]
 pub(crate) enum Kind {
     /// Makes a cluster.
     #[serde(rename = "cluster.create")]
@@ -27,6 +26,9 @@ pub(crate) enum Kind {
     /// Restarts all brokers, one at a time.
     #[serde(rename = "cluster.restart")]
     ClusterRestart,
+    /// Has a broker begin again with an empty disk.
+    #[serde(rename = "broker.replace")]
+    BrokerReplace,
     /// Removes a cluster with its data.
     #[serde(rename = "cluster.delete")]
     ClusterDelete,
@@ -41,6 +43,7 @@ impl Kind {
             Self::ClusterScaleOut => "cluster.scale_out",
             Self::ClusterUpgrade => "cluster.upgrade",
             Self::ClusterRestart => "cluster.restart",
+            Self::BrokerReplace => "broker.replace",
             Self::ClusterDelete => "cluster.delete",
         }
     }
@@ -53,6 +56,7 @@ impl Kind {
             Self::ClusterScaleOut,
             Self::ClusterUpgrade,
             Self::ClusterRestart,
+            Self::BrokerReplace,
             Self::ClusterDelete,
         ];
         all.into_iter().find(|kind| kind.as_str() == word)

@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 #[schema(as = KubernetesSpec)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pods {
+    /// The namespace of all its objects, where the service may use others than its own. It cannot be changed later.
+    #[serde(default)]
+    pub namespace: Option<String>,
     /// Each broker's volume.
     #[serde(default)]
     pub storage: Storage,
@@ -90,6 +93,28 @@ impl Default for Resources {
     }
 }
 
+/// The lowest port of a listener from outside.
+pub(crate) const PORT_FIRST: u16 = 9094;
+/// The highest.
+pub(crate) const PORT_LAST: u16 = 9599;
+
+/// Gives each listener that names no port the one that it had, or the lowest that is free.
+pub(crate) fn choose_ports(listeners: &mut [Listener], before: &[Listener]) {
+    for listener in listeners.iter_mut().filter(|listener| listener.port.is_none()) {
+        listener.port = before.iter().find(|old| old.name == listener.name).and_then(|old| old.port);
+    }
+    for place in 0..listeners.len() {
+        let taken = |port: &u16| {
+            let used = listeners.iter().map(|listener| listener.port).enumerate();
+            used.filter(|(other, _)| *other != place).any(|(_, used)| used == Some(*port))
+        };
+        let is_right = listeners[place].port.is_some_and(|port| !taken(&port));
+        if !is_right {
+            listeners[place].port = (PORT_FIRST..=PORT_LAST).find(|port| !taken(port));
+        }
+    }
+}
+
 /// A way by which clients outside Kubernetes reach the brokers. The one inside is always there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +122,10 @@ pub(crate) struct Listener {
     /// Lower-case letters and digits, at most 15; `internal` and `plaintext` are taken.
     #[schema(example = "external")]
     pub name: String,
+    /// The port on which brokers listen, which is also a load balancer's; 9094 to 9599. Chosen when absent.
+    #[serde(default)]
+    #[schema(minimum = 9094, maximum = 9599)]
+    pub port: Option<u16>,
     /// How the brokers are reached.
     #[serde(rename = "type")]
     pub kind: ListenerKind,
@@ -124,6 +153,13 @@ pub(crate) enum ListenerKind {
     LoadBalancer,
 }
 
+impl Trouble {
+    /// Whether this is how every pod begins and ends.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self.reason.as_str(), "Starting" | "NotReady" | "Stopping")
+    }
+}
+
 /// Why a broker does not serve, as far as it can be seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = BrokerTrouble)]
@@ -132,4 +168,30 @@ pub(crate) struct Trouble {
     pub reason: String,
     /// For people.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Listener, ListenerKind, choose_ports};
+
+    fn listener(name: &str, port: Option<u16>) -> Listener {
+        Listener {
+            name: name.to_owned(),
+            port,
+            kind: ListenerKind::NodePort,
+            advertised_host: None,
+            allowed_cidrs: Vec::new(),
+            annotations: [].into(),
+        }
+    }
+
+    #[test]
+    fn a_listener_keeps_its_port_whatever_becomes_of_the_others() {
+        let mut first = [listener("a", None), listener("b", None), listener("c", Some(9094))];
+        choose_ports(&mut first, &[]);
+        assert_eq!(first.clone().map(|listener| listener.port), [Some(9095), Some(9096), Some(9094)]);
+        let mut second = [listener("b", None), listener("d", None)];
+        choose_ports(&mut second, &first);
+        assert_eq!(second.map(|listener| listener.port), [Some(9096), Some(9094)]);
+    }
 }

@@ -64,6 +64,7 @@ mod tests {
             kubernetes: None,
             listeners: Vec::new(),
             version_before: None,
+            replacements: [].into(),
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct Room {
     pub(crate) why: String,
     /// Whether brokers are pods: only these have storage classes, node selectors and listeners of their own.
     pub(crate) pods: bool,
+    /// Whether a cluster can name the namespace in which it is.
+    pub(crate) namespaces: bool,
     /// The versions of the default engine that clusters can have beside the service's own.
     pub(crate) versions: Vec<String>,
 }
@@ -97,6 +99,9 @@ pub(crate) trait ConfigCheck: fmt::Debug + Send + Sync + 'static {
 pub(crate) trait Machines: fmt::Debug + Send + Sync + 'static {
     /// The addresses of the machines of a cluster's brokers, where these may be reached at them.
     fn addresses(&self, cluster: &Stored) -> BTreeMap<i32, String>;
+
+    /// The size of a cluster's largest volume, below which none can go; `None` where volumes have no sizes.
+    fn volume_size(&self, cluster: &Stored) -> Option<String>;
 }
 
 /// Runs clusters somewhere.

@@ -81,6 +81,11 @@ pub(super) async fn await_spare(peers: &Peers, id: i32) -> Result<(), Error> {
     await_view(&without(peers, id), |view| view.may_stop(id)).await
 }
 
+/// Waits until every record that a broker has is held by another that serves.
+pub(super) async fn await_copies(peers: &Peers, id: i32) -> Result<(), Error> {
+    await_view(&without(peers, id), |view| view.may_lose(id)).await
+}
+
 /// Waits until a broker is back among those that serve, and all its replicas are in sync.
 pub(super) async fn await_in_sync(peers: &Peers, id: i32) -> Result<(), Error> {
     let in_sync = |view: &View| match view.behind(id) {

@@ -57,6 +57,8 @@ pub(crate) struct Node {
     pub agent: Process,
     /// Whether it has anything on disk.
     pub data: bool,
+    /// Whether it is to go on without that.
+    pub condemned: bool,
 }
 
 impl Node {
@@ -122,6 +124,8 @@ pub(crate) enum Action {
     RemoveData(i32),
     /// Give its addresses back.
     Release(i32),
+    /// Stop its broker and give up its data, which others have.
+    Replace(i32),
 }
 
 impl fmt::Display for Action {
@@ -139,6 +143,7 @@ impl fmt::Display for Action {
             Self::StopAgent(node) => write!(f, "stopping the agent of broker {node}"),
             Self::StartAgent(node) => write!(f, "starting the agent of broker {node}"),
             Self::RemoveData(node) => write!(f, "removing the data of broker {node}"),
+            Self::Replace(node) => write!(f, "giving up the data of broker {node}"),
             Self::Release(node) => write!(f, "giving back the addresses of broker {node}"),
         }
     }
@@ -159,6 +164,9 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     let wanted: Nodes = (1..=last).map(|id| (id, nodes.get(&id).copied().unwrap_or_default())).collect();
     let surplus: Nodes =
         nodes.iter().filter(|(id, _)| !wanted.contains_key(id)).map(|(id, node)| (*id, *node)).collect();
+    if let Some(actions) = replace_one(&wanted) {
+        return actions;
+    }
     let mut actions = bring_up(&wanted);
     // What the brokers said is out of date as soon as one of them is started.
     if !wanted.values().any(|node| node.is_down() || node.is_awaited()) {
@@ -173,6 +181,24 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     let stop = if desired == Desired::Absent { Action::EndBroker } else { Action::StopBroker };
     actions.extend(take_down(&surplus, stop));
     actions
+}
+
+/// The next broker that is to begin with an empty disk, whether it serves or cannot be brought back. The others have to be there,
+/// for it gets all records from them again.
+fn replace_one(wanted: &Nodes) -> Option<Vec<Action>> {
+    let (id, _) = wanted.iter().find(|(_, node)| node.condemned && node.reserved && node.prepared)?;
+    let others = wanted.iter().filter(|(other, _)| *other != id);
+    if others.clone().count() == 0 || others.clone().any(|(_, node)| node.is_down() || node.is_awaited()) {
+        return None;
+    }
+    let id = *id;
+    Some(vec![
+        Action::AwaitSpare(id),
+        Action::Replace(id),
+        Action::StartBroker(id),
+        Action::AwaitReady(id),
+        Action::AwaitInSync(id),
+    ])
 }
 
 fn bring_up(wanted: &Nodes) -> Vec<Action> {

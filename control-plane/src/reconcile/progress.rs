@@ -41,6 +41,13 @@ pub(crate) fn steps(kind: Kind) -> Vec<Step> {
             ("start_agents", "Start the agents"),
             ("restart_brokers", "Restart the brokers, one at a time"),
         ],
+        Kind::BrokerReplace => &[
+            ("await_copies", "Wait until others have all that the broker has"),
+            ("replace_broker", "Give up the broker's data"),
+            ("start_brokers", "Start the broker on an empty disk"),
+            ("await_brokers", "Wait until the broker answers"),
+            ("restore_replicas", "Wait until its replicas are in sync again"),
+        ],
         Kind::ClusterDelete => &[
             ("stop_agents", "Stop the agents"),
             ("stop_brokers", "Stop the brokers"),
@@ -67,9 +74,12 @@ fn step_of(operation: &Operation, action: Action) -> &'static str {
         Kind::ClusterScaleOut => {
             operation.steps.iter().any(|step| step.name == RESTART && step.state != StepState::Pending)
         }
-        Kind::ClusterCreate | Kind::ClusterDelete => false,
+        Kind::ClusterCreate | Kind::BrokerReplace | Kind::ClusterDelete => false,
     };
     match (operation.kind, action) {
+        (Kind::BrokerReplace, Action::AwaitSpare(_)) => "await_copies",
+        (Kind::BrokerReplace, Action::AwaitInSync(_)) => "restore_replicas",
+        (_, Action::Replace(_)) => "replace_broker",
         (_, Action::AwaitSpare(_) | Action::AwaitInSync(_))
         | (Kind::ClusterScaleOut, Action::StopBroker(_)) => RESTART,
         (_, Action::StopBroker(_) | Action::StartBroker(_) | Action::AwaitReady(_)) if restarts => RESTART,
@@ -209,8 +219,14 @@ pub(crate) fn status(cluster: &Stored, findings: &Findings<'_>, now: DateTime<Ut
     let refuses = status.partitions.is_some_and(|partitions| partitions.refuse_clients());
     let never_ran = status.observed_generation == 0;
     let has = |kind| findings.unfinished.contains(&kind);
-    let changes =
-        [Kind::ClusterUpdate, Kind::ClusterScaleOut, Kind::ClusterUpgrade, Kind::ClusterRestart].map(has);
+    let changes = [
+        Kind::ClusterUpdate,
+        Kind::ClusterScaleOut,
+        Kind::ClusterUpgrade,
+        Kind::ClusterRestart,
+        Kind::BrokerReplace,
+    ]
+    .map(has);
     let changes = changes.contains(&true);
     status.state = if cluster.deletion_requested_at.is_some() {
         ClusterState::Deleting
@@ -259,8 +275,11 @@ const TROUBLES_TOLD_MAX: usize = 3;
 fn tell_troubles<'a>(
     troubles: impl Iterator<Item = (&'a i32, &'a Trouble)> + Clone,
 ) -> (Option<&'a str>, String) {
-    let reason = troubles.clone().next().map(|(_, trouble)| trouble.reason.as_str());
-    let told = troubles.clone().take(TROUBLES_TOLD_MAX);
+    let mut told: Vec<_> = troubles.clone().collect();
+    // What passes by itself is told last.
+    told.sort_by_key(|(_, trouble)| trouble.passes());
+    let reason = told.first().map(|(_, trouble)| trouble.reason.as_str());
+    let told = told.into_iter().take(TROUBLES_TOLD_MAX);
     let told: String = told.map(|(id, trouble)| format!(" Broker {id}: {}", trouble.message)).collect();
     let others = troubles.count().saturating_sub(TROUBLES_TOLD_MAX);
     let others = if others > 0 { format!(" And {others} more.") } else { String::new() };

@@ -50,6 +50,8 @@ pub(crate) struct Share {
     pub(crate) behind: Named,
     /// Those that need it: without it they would have too few in-sync replicas.
     pub(crate) needed: Named,
+    /// Those of which nobody else that serves has an in-sync replica: what they hold may be nowhere else.
+    pub(crate) only: Named,
 }
 
 /// A number of partitions, and the first of them by name.
@@ -128,6 +130,9 @@ impl View {
             let share = self.shares.entry(*id).or_default();
             share.replicas += 1;
             share.leaders += u32::from(partition.leader_id == *id);
+            if !isr.iter().any(|other| other != id && self.live.contains(other)) {
+                share.only.add(topic, partition.partition_index);
+            }
             if !isr.contains(id) {
                 share.behind.add(topic, partition.partition_index);
             } else if isr.len() - 1 < others_needed {
@@ -157,6 +162,14 @@ impl View {
             "without broker {id} only {others} of {} voters of the metadata quorum would run",
             voters.len()
         ))
+    }
+
+    /// Whether a broker's data can be given up without a record being lost; if not, why.
+    pub(crate) fn may_lose(&self, id: i32) -> Result<(), String> {
+        match self.shares.get(&id).map(|share| &share.only).filter(|only| !only.is_empty()) {
+            Some(only) => Err(format!("only broker {id} has all records of {only}")),
+            None => Ok(()),
+        }
     }
 
     /// The partitions of which a broker has a replica that is not in sync, if there are any.
@@ -260,5 +273,8 @@ pub(crate) mod tests {
         assert_eq!((view.shares[&2].leaders, view.shares[&2].replicas), (7, 8));
         assert_eq!(view.behind(1).expect("behind").to_string(), "t-3, t-4, t-5, t-6, t-7 and 1 more");
         assert_eq!((view.behind(2), view.controller), (None, Some(2)));
+        assert_eq!(view.may_lose(1), Ok(()));
+        assert!(view.may_lose(2).is_err_and(|why| why.contains("t-1, t-3, t-4, t-5, t-6 and 2 more")));
+        assert!(view.may_lose(3).is_err_and(|why| why.ends_with("of t-2")), "it alone has the partition");
     }
 }

@@ -202,6 +202,16 @@ impl<P: Provider> Reconciler<P> {
     /// The nodes as the provider sees them, and the cluster as its brokers do.
     async fn observe(&self, cluster: &Stored) -> Result<Observed, provision::Error> {
         let nodes = self.provider.observe(cluster).await?;
+        let mut nodes = nodes;
+        let replaced = {
+            let mut db = self.store.connection().await?;
+            store::nodes::replaced(&mut db, cluster.id).await?
+        };
+        for (id, asked) in &cluster.spec.replacements {
+            if let Some(node) = nodes.get_mut(id) {
+                node.condemned = replaced.get(id).copied().unwrap_or_default() < *asked;
+            }
+        }
         let troubles = self.provider.troubles(cluster).await?;
         let mut peers = self.provider.peers(cluster).await?;
         peers.retain(|id, _| nodes.get(id).is_some_and(|node| node.ready));
@@ -271,6 +281,14 @@ impl<P: Provider> Reconciler<P> {
             }
             Action::AwaitSpare(node) => {
                 super::cluster::await_spare(&self.provider.peers(cluster).await?, node).await
+            }
+            Action::Replace(node) => {
+                // Right before, for it cannot be undone.
+                super::cluster::await_copies(&self.provider.peers(cluster).await?, node).await?;
+                self.provider.apply(cluster, action).await?;
+                let done = cluster.spec.replacements.get(&node).copied().unwrap_or_default();
+                let mut db = self.store.connection().await?;
+                Ok(store::nodes::set_replaced(&mut db, cluster.id, node, done).await?)
             }
             Action::AwaitInSync(node) => {
                 super::cluster::await_in_sync(&self.provider.peers(cluster).await?, node).await

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Error, read_json, write_json};
 use crate::domain::health::Sighting;
+use crate::domain::pods::ListenerKind;
 
 /// A broker node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(crate) struct External {
     pub host: Option<String>,
     /// A port.
     pub port: u16,
+    /// What gives it.
+    pub kind: ListenerKind,
 }
 
 impl Node {
@@ -139,6 +142,42 @@ pub(crate) async fn set_addresses(
         i32::from(internal),
         i32::from(admin),
         write_json("external addresses", external)?
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// How often each node has begun again with an empty disk.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn replaced(db: &mut PgConnection, cluster_id: Uuid) -> Result<BTreeMap<i32, u32>, Error> {
+    let rows = sqlx::query!(
+        "SELECT node_id, replaced FROM broker_nodes WHERE cluster_id = $1 AND replaced > 0",
+        cluster_id
+    )
+    .fetch_all(db)
+    .await?;
+    let pair = |count| u32::try_from(count).unwrap_or_default();
+    Ok(rows.into_iter().map(|row| (row.node_id, pair(row.replaced))).collect())
+}
+
+/// Notes that a node begins again with an empty disk.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn set_replaced(
+    db: &mut PgConnection,
+    cluster_id: Uuid,
+    node_id: i32,
+    times: u32,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE broker_nodes SET replaced = $3 WHERE cluster_id = $1 AND node_id = $2",
+        cluster_id,
+        node_id,
+        i32::try_from(times).unwrap_or(i32::MAX)
     )
     .execute(db)
     .await?;

@@ -5,6 +5,7 @@ import { brokersQuery } from "../api/brokers";
 import type { Broker } from "../api/types";
 import { useCluster } from "../api/use-cluster";
 import { formatAge, formatByteRate, formatBytes, formatCountRate, formatInteger, formatPercent, NOT_KNOWN } from "../lib/format";
+import { ReasonBadge } from "../ui/badge";
 import { Button } from "../ui/button";
 import { columnsOf, DataTable } from "../ui/data-table";
 import { Empty } from "../ui/notice";
@@ -42,12 +43,22 @@ function diskText(broker: Broker): string {
   return broker.disk.length === 0 ? NOT_KNOWN : `${formatBytes(used)} · ${formatPercent(used, total)}`;
 }
 
-function trouble(broker: Broker): string | null {
+function partitionsLacking(broker: Broker): string | null {
   const parts = [
     broker.offline_partitions ? `${broker.offline_partitions} offline` : "",
     broker.under_replicated_partitions ? `${broker.under_replicated_partitions} under-replicated` : "",
   ].filter(Boolean);
   return parts.length > 0 ? parts.join(", ") : null;
+}
+
+/** Why it does not serve, as its surroundings tell: not wider than a window, for what Kubernetes says is long. */
+function Trouble({ trouble }: { trouble: NonNullable<Broker["trouble"]> }) {
+  return (
+    <div className="flex max-w-[min(56rem,80vw)] items-start gap-x-2 gap-y-1 max-sm:flex-col">
+      <ReasonBadge reason={trouble.reason} />
+      <p className="min-w-0 whitespace-pre-line wrap-anywhere text-ink-2">{trouble.message}</p>
+    </div>
+  );
 }
 
 /** Its part in the metadata quorum. */
@@ -83,7 +94,7 @@ const COLUMNS = column.columns([
     cell: ({ row: { original: broker } }) => (
       <>
         <Status state={broker.state} />
-        {trouble(broker) && <span className="block whitespace-nowrap text-xs text-warn">{trouble(broker)}</span>}
+        {partitionsLacking(broker) && <span className="block whitespace-nowrap text-xs text-warn">{partitionsLacking(broker)}</span>}
       </>
     ),
   }),
@@ -171,6 +182,7 @@ export function ClusterBrokers() {
             columns={COLUMNS}
             rows={rows}
             rowKey={(broker) => String(broker.id)}
+            below={(broker) => broker.trouble && <Trouble trouble={broker.trouble} />}
             empty={<Empty title="No broker has been started yet">They appear here as soon as the service starts them.</Empty>}
           />
         )}

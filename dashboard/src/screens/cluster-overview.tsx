@@ -1,39 +1,34 @@
-import * as Tabs from "@radix-ui/react-tabs";
-import { getRouteApi } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { isBusy } from "../api/clusters";
 import { useCluster } from "../api/use-cluster";
-import type { Cluster } from "../api/types";
-import { formatInteger } from "../lib/format";
-import { clientSnippets } from "../lib/snippets";
-import { CopyButton, CopyLine } from "../ui/copy";
+import type { Cluster, KubernetesSpec } from "../api/types";
+import { versionsQuery } from "../api/versions";
+import { failing, passes } from "../lib/conditions";
+import { formatInteger, NOT_KNOWN } from "../lib/format";
+import { otherVersions } from "../lib/versions";
+import { CopyButton } from "../ui/copy";
 import { Icon } from "../ui/icons";
 import { Fact, Facts, Panel } from "../ui/panel";
 import { Pairs } from "../ui/pairs";
 import { Age } from "../ui/time";
 import { TroubleList } from "../ui/trouble";
+import { Connect } from "./connect";
 
 const route = getRouteApi("/shell/clusters/$cluster/");
 
 export function ClusterOverview() {
   const cluster = useCluster(route.useParams().cluster);
-  const bootstrap = cluster.status.bootstrap_servers;
   return (
     <div className="grid gap-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <div className="min-w-0 space-y-5">
-        <Panel title="Connect" note={bootstrap ? "bootstrap.servers" : undefined}>
-          {bootstrap ? (
-            <div className="space-y-4">
-              <CopyLine text={bootstrap} label="Copy bootstrap servers" />
-              <Snippets cluster={cluster.name} bootstrap={bootstrap} />
-            </div>
-          ) : (
-            <p className="text-ink-2">The address for clients appears here as soon as the first broker listens.</p>
-          )}
-        </Panel>
+        <Connect cluster={cluster} />
         <Conditions cluster={cluster} />
       </div>
       <div className="min-w-0 space-y-5">
         <Summary cluster={cluster} />
         <Partitions cluster={cluster} />
+        {cluster.kubernetes && <Kubernetes spec={cluster.kubernetes} />}
         <Panel title="Configuration" note="what differs from Kafka’s defaults">
           <Pairs pairs={cluster.config} none="Nothing: all of Kafka’s defaults." />
         </Panel>
@@ -43,6 +38,7 @@ export function ClusterOverview() {
 }
 
 function Summary({ cluster }: { cluster: Cluster }) {
+  const others = otherVersions(cluster.engine, useQuery(versionsQuery()).data?.items ?? []);
   const behind = cluster.status.observed_generation < cluster.generation;
   return (
     <Panel title="Cluster">
@@ -60,6 +56,11 @@ function Summary({ cluster }: { cluster: Cluster }) {
         </Fact>
         <Fact name="Engine">
           {cluster.engine.kind} <span className="num">{cluster.engine.version}</span>
+          {others.length > 0 && (
+            <Link to="/clusters/$cluster/settings" params={{ cluster: cluster.name }} className="block text-xs text-ink-3 hover:text-ink hover:underline">
+              change version
+            </Link>
+          )}
         </Fact>
         <Fact name="Project">{cluster.project}</Fact>
         <Fact name="Created">
@@ -83,6 +84,24 @@ function Summary({ cluster }: { cluster: Cluster }) {
           <Pairs pairs={cluster.labels} none="" />
         </div>
       )}
+    </Panel>
+  );
+}
+
+function Kubernetes({ spec }: { spec: KubernetesSpec }) {
+  const amount = (amounts: Record<string, string> | undefined, name: string) => <span className="num">{amounts?.[name] ?? NOT_KNOWN}</span>;
+  return (
+    <Panel title="Kubernetes" note="each broker’s">
+      <Facts>
+        <Fact name="Storage">
+          <span className="num">{spec.storage?.size ?? NOT_KNOWN}</span>
+        </Fact>
+        <Fact name="Storage class">{spec.storage?.class ?? "default"}</Fact>
+        <Fact name="CPU request">{amount(spec.resources?.requests, "cpu")}</Fact>
+        <Fact name="CPU limit">{amount(spec.resources?.limits, "cpu")}</Fact>
+        <Fact name="Memory request">{amount(spec.resources?.requests, "memory")}</Fact>
+        <Fact name="Memory limit">{amount(spec.resources?.limits, "memory")}</Fact>
+      </Facts>
     </Panel>
   );
 }
@@ -124,6 +143,8 @@ function Count({ of: count, bad }: { of: number | null | undefined; bad: string 
 }
 
 function Conditions({ cluster }: { cluster: Cluster }) {
+  // Their messages stand above the tabs already.
+  const told = failing(cluster.status.conditions, isBusy(cluster));
   return (
     <Panel title="Conditions" flush>
       {cluster.status.conditions.length === 0 ? (
@@ -134,7 +155,7 @@ function Conditions({ cluster }: { cluster: Cluster }) {
             <li key={condition.type} className="flex gap-3 border-b border-line px-4 py-2.5 last:border-0">
               <Icon
                 name={condition.status ? "check" : "minus"}
-                className={`mt-0.5 size-4 ${condition.status ? "text-ok" : "text-ink-3"}`}
+                className={`mt-0.5 size-4 ${condition.status ? "text-ok" : passes(condition.reason) ? "text-ink-3" : "text-warn"}`}
               />
               <div className="min-w-0 flex-1">
                 <p>
@@ -142,7 +163,7 @@ function Conditions({ cluster }: { cluster: Cluster }) {
                   <span className="sr-only">{condition.status ? "true" : "false"}</span>
                   <span className="text-ink-3">{condition.reason}</span>
                 </p>
-                {condition.message && <p className="break-words text-ink-2">{condition.message}</p>}
+                {condition.message && !told.includes(condition) && <p className="whitespace-pre-line wrap-anywhere text-ink-2">{condition.message}</p>}
               </div>
               <span className="num text-ink-3">
                 <Age at={condition.last_transition_at} />
@@ -152,32 +173,5 @@ function Conditions({ cluster }: { cluster: Cluster }) {
         </ul>
       )}
     </Panel>
-  );
-}
-
-function Snippets({ cluster, bootstrap }: { cluster: string; bootstrap: string }) {
-  const snippets = clientSnippets(cluster, bootstrap);
-  return (
-    <Tabs.Root defaultValue={snippets[0]?.name ?? ""} className="overflow-hidden rounded-md border border-line">
-      <Tabs.List aria-label="Client" className="flex overflow-x-auto border-b border-line bg-raised">
-        {snippets.map(({ name }) => (
-          <Tabs.Trigger
-            key={name}
-            value={name}
-            className="h-8 whitespace-nowrap px-3 text-xs text-ink-2 hover:text-ink focus-visible:-outline-offset-2 data-[state=active]:bg-panel data-[state=active]:font-medium data-[state=active]:text-ink"
-          >
-            {name}
-          </Tabs.Trigger>
-        ))}
-      </Tabs.List>
-      {snippets.map(({ name, code }) => (
-        <Tabs.Content key={name} value={name} className="relative outline-none">
-          <div className="absolute right-1 top-1 rounded-md bg-panel">
-            <CopyButton text={code} label={`Copy the ${name} example`} />
-          </div>
-          <pre className="overflow-x-auto p-3 pt-9 text-xs leading-5 sm:pt-3">{code}</pre>
-        </Tabs.Content>
-      ))}
-    </Tabs.Root>
   );
 }

@@ -1,15 +1,19 @@
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useDeleteCluster, useRestartCluster, useUpdateCluster } from "../api/clusters";
 import { useCluster } from "../api/use-cluster";
 import type { Cluster } from "../api/types";
+import { versionsQuery } from "../api/versions";
 import { plural } from "../lib/format";
+import { otherVersions } from "../lib/versions";
 import { Button } from "../ui/button";
 import { ConfirmDialog } from "../ui/confirm-dialog";
 import { SwitchField } from "../ui/field";
 import { Icon } from "../ui/icons";
 import { ProblemNotice } from "../ui/notice";
 import { Panel } from "../ui/panel";
+import { UpgradeCluster } from "./upgrade-cluster";
 
 const route = getRouteApi("/shell/clusters/$cluster/settings");
 
@@ -18,6 +22,7 @@ export function ClusterSettings() {
   return (
     <div className="max-w-2xl space-y-5">
       <Protection cluster={cluster} />
+      <Version cluster={cluster} />
       <Restart cluster={cluster} />
       <Removal cluster={cluster} />
     </div>
@@ -38,6 +43,26 @@ function Protection({ cluster }: { cluster: Cluster }) {
         />
         {update.isError && <ProblemNotice error={update.error} doing="Changing the protection" />}
       </div>
+    </Panel>
+  );
+}
+
+/** Only where there is another version to change to. */
+function Version({ cluster }: { cluster: Cluster }) {
+  const [open, setOpen] = useState(false);
+  const versions = otherVersions(cluster.engine, useQuery(versionsQuery()).data?.items ?? []);
+  if (versions.length === 0) return null;
+  return (
+    <Panel title="Version">
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p className="max-w-md text-ink-2">
+          It runs {cluster.engine.kind} <span className="num">{cluster.engine.version}</span>. It can have <span className="num">{versions.join(", ")}</span> instead.
+        </p>
+        <Button disabled={cluster.status.state === "deleting"} onClick={() => setOpen(true)}>
+          Change version
+        </Button>
+      </div>
+      <UpgradeCluster cluster={cluster} versions={versions} open={open} onOpenChange={setOpen} />
     </Panel>
   );
 }

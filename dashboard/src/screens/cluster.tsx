@@ -6,7 +6,9 @@ import { clusterQuery, isBusy } from "../api/clusters";
 import { isFinished, operationsQuery } from "../api/operations";
 import { ApiProblem } from "../api/problem";
 import type { Cluster } from "../api/types";
+import { failing } from "../lib/conditions";
 import { useTitle } from "../lib/title";
+import { ReasonBadge } from "../ui/badge";
 import { ButtonLink, IconButton } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { LiveOperation } from "../ui/live-operation";
@@ -69,9 +71,34 @@ function Frame({ cluster }: { cluster: Cluster }) {
           </span>
         )}
       </header>
+      <Failing cluster={cluster} />
       <CurrentOperation cluster={cluster} />
       <ClusterTabs cluster={cluster.name} />
     </>
+  );
+}
+
+/** What is wrong with the cluster, on every tab, in the service's words. */
+function Failing({ cluster }: { cluster: Cluster }) {
+  const conditions = failing(cluster.status.conditions, isBusy(cluster));
+  return (
+    <div role="status" aria-label="What is wrong">
+      {conditions.length > 0 && (
+        <ul className="mb-5 space-y-2 rounded-md border border-warn/30 bg-warn-soft p-3">
+          {conditions.map((condition) => (
+            <li key={condition.type} className="flex items-start gap-2.5">
+              <Icon name="warning" className="mt-0.5 size-4 text-warn" />
+              <div className="min-w-0 flex-1">
+                <p>
+                  <span className="font-medium">Not {condition.type}</span> <ReasonBadge reason={condition.reason} />
+                </p>
+                {condition.message && <p className="whitespace-pre-line wrap-anywhere text-ink-2">{condition.message}</p>}
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { useCreateCluster, useValidateCluster } from "../api/clusters";
 import { useIdempotencyKey } from "../api/idempotency";
 import { ApiProblem, errorsByField } from "../api/problem";
 import type { CreateCluster as Body } from "../api/types";
+import { isKubernetesField, KUBERNETES_BLANK, kubernetesOf, listenersOf, type ListenerRow } from "../lib/kubernetes";
 import { whatCanFail } from "../lib/replication";
 import { useTitle } from "../lib/title";
 import { Button } from "../ui/button";
@@ -14,6 +15,8 @@ import { SwitchField, TextField } from "../ui/field";
 import { Icon } from "../ui/icons";
 import { ProblemNotice } from "../ui/notice";
 import { PageHead, Panel } from "../ui/panel";
+import { KubernetesFields } from "./kubernetes-fields";
+import { ListenerRows } from "./listener-rows";
 
 const FIELDS = ["name", "brokers", "deletion_protection", "config"];
 const COMMON_CONFIG = [
@@ -34,18 +37,28 @@ export function CreateCluster() {
   const [brokers, setBrokers] = useState("1");
   const [isProtected, setProtected] = useState(false);
   const [config, setConfig] = useState<ConfigRow[]>([]);
+  const [pods, setPods] = useState(KUBERNETES_BLANK);
+  const [listeners, setListeners] = useState<ListenerRow[]>([]);
   const create = useCreateCluster();
   const validate = useValidateCluster();
   const idempotencyKey = useIdempotencyKey();
-  const most = useQuery(capabilitiesQuery()).data?.engines[0]?.max_brokers_per_cluster;
+  const capabilities = useQuery(capabilitiesQuery()).data;
+  const most = capabilities?.engines[0]?.max_brokers_per_cluster;
+  const onKubernetes = capabilities?.provider === "kubernetes";
 
   const problem = [create.error, validate.error].find((error) => error instanceof ApiProblem) ?? null;
-  const errors = errorsByField(problem, (path) => FIELDS.includes(path) || config.some((row) => path === `config.${row.key.trim()}`));
+  const errors = errorsByField(
+    problem,
+    (path) =>
+      FIELDS.includes(path) || config.some((row) => path === `config.${row.key.trim()}`) || (onKubernetes && isKubernetesField(path, listeners.length)),
+  );
   const body: Body = {
     name: name.trim(),
     brokers: Number(brokers),
     deletion_protection: isProtected,
     ...(config.length > 0 && { config: configOf(config) }),
+    ...(onKubernetes && { kubernetes: kubernetesOf(pods) }),
+    ...(onKubernetes && listeners.length > 0 && { listeners: listenersOf(listeners) }),
   };
   /** An answer about the form as it was says nothing about the form as it is. */
   const edit = <T,>(set: (value: T) => void) => {
@@ -112,6 +125,12 @@ export function CreateCluster() {
             />
           </div>
         </Panel>
+        {onKubernetes && (
+          <>
+            <KubernetesFields form={pods} onChange={edit(setPods)} errors={errors.fields} />
+            <ListenerRows rows={listeners} onChange={edit(setListeners)} errors={errors.fields} />
+          </>
+        )}
         <Panel title="Configuration" note="Kafka’s broker settings; what is not named here keeps Kafka’s default">
           <ConfigRows rows={config} onChange={edit(setConfig)} suggestions={COMMON_CONFIG} errors={errors.fields} />
         </Panel>

@@ -10,7 +10,7 @@ import {
   type RowData,
   type TableOptions,
 } from "@tanstack/react-table";
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { Icon } from "./icons";
 import { Skeleton } from "./notice";
 
@@ -50,6 +50,8 @@ interface DataTableProps<T extends RowData> {
   columns: Columns<T>;
   rows: readonly T[] | undefined;
   rowKey: (row: T) => string;
+  /** Stands below a row, as wide as the table; null where there is nothing to say. */
+  below?: (row: T) => ReactNode;
   /** Instead of rows, when there are none. */
   empty: ReactNode;
   /** The part of the sorted rows that is shown; all of them if left out. */
@@ -58,7 +60,7 @@ interface DataTableProps<T extends RowData> {
 
 const SKELETON_ROWS = 4;
 
-export function DataTable<T extends RowData>({ label, columns, rows, rowKey, empty, page }: DataTableProps<T>) {
+export function DataTable<T extends RowData>({ label, columns, rows, rowKey, below, empty, page }: DataTableProps<T>) {
   const table = useTable({
     features,
     columns,
@@ -102,15 +104,27 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, emp
         </thead>
         <tbody>
           {rows
-            ? shown.map((row) => (
-                <tr key={row.id} className="border-b border-line last:border-0 hover:bg-raised/60">
-                  {row.getAllCells().map((cell) => (
-                    <td key={cell.id} className={`h-10 px-3 py-1.5 first:pl-4 last:pr-4 align-middle ${cellClass(cell.column.columnDef.meta)}`}>
-                      <table.FlexRender cell={cell} />
-                    </td>
-                  ))}
-                </tr>
-              ))
+            ? shown.map((row) => {
+                const more = below?.(row.original);
+                return (
+                  <Fragment key={row.id}>
+                    <tr className={`border-line last:border-0 hover:bg-raised/60 ${more ? "" : "border-b"}`}>
+                      {row.getAllCells().map((cell) => (
+                        <td key={cell.id} className={`h-10 px-3 py-1.5 first:pl-4 last:pr-4 align-middle ${cellClass(cell.column.columnDef.meta)}`}>
+                          <table.FlexRender cell={cell} />
+                        </td>
+                      ))}
+                    </tr>
+                    {more && (
+                      <tr className="border-b border-line last:border-0">
+                        <td colSpan={row.getAllCells().length} className="px-4 pb-2.5">
+                          {more}
+                        </td>
+                      </tr>
+                    )}
+                  </Fragment>
+                );
+              })
             : Array.from({ length: SKELETON_ROWS }, (_, row) => (
                 <tr key={row} className="border-b border-line last:border-0">
                   {table.getAllLeafColumns().map((column) => (

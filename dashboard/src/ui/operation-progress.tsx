@@ -79,6 +79,7 @@ const KINDS = {
   "cluster.scale_out": "Add brokers",
   "cluster.upgrade": "Upgrade cluster",
   "cluster.restart": "Restart cluster",
+  "broker.replace": "Replace broker",
   "cluster.delete": "Delete cluster",
 } satisfies Record<Operation["kind"], string>;
 

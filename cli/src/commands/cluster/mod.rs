@@ -6,6 +6,7 @@ mod delete;
 mod describe;
 mod get;
 mod list;
+mod replace_broker;
 mod restart;
 mod scale;
 mod update;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Update(update::Update),
     Scale(scale::Scale),
     Restart(restart::Restart),
+    ReplaceBroker(replace_broker::ReplaceBroker),
     Delete(delete::Delete),
 }
 
@@ -46,6 +48,7 @@ impl Command {
             Self::Update(command) => command.run(),
             Self::Scale(command) => command.run(),
             Self::Restart(command) => command.run(),
+            Self::ReplaceBroker(command) => command.run(),
             Self::Delete(command) => command.run(),
         }
     }

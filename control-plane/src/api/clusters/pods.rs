@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::api::fields::Fields;
-use crate::domain::pods::{Listener, Pods};
+use crate::domain::pods::{Listener, PORT_FIRST, PORT_LAST, Pods, Resources};
 use crate::domain::problem::FieldError;
 use crate::domain::quantity;
 use crate::provision::Room;
@@ -20,10 +20,20 @@ const TAKEN: [&str; 2] = ["internal", "plaintext"];
 
 /// The `kubernetes` part of a request.
 pub(super) fn read_pods(fields: &mut Fields, room: &Room) -> Option<Pods> {
-    let pods: Pods = fields.typed("kubernetes")?;
+    let mut pods: Pods = fields.typed("kubernetes")?;
+    for (name, amount) in Resources::default().requests {
+        // Whoever asks for one of them has said nothing about the other.
+        pods.resources.requests.entry(name).or_insert(amount);
+    }
     if !room.pods {
         refuse(fields, "kubernetes");
         return None;
+    }
+    if pods.namespace.is_some() && !room.namespaces {
+        let message = "this service has rights in one namespace only: leave it out, or install it with rbac.clusterWide";
+        fields.error("kubernetes.namespace", "unavailable", message);
+    } else if pods.namespace.as_deref().is_some_and(|name| name.contains('.') || !is_host(name)) {
+        fields.error("kubernetes.namespace", "invalid_value", "must be the name of a namespace");
     }
     if quantity::parse(&pods.storage.size).is_none_or(|size| size < 1.0) {
         fields.error("kubernetes.storage.size", "invalid_value", "must be an amount such as 100Gi");
@@ -73,6 +83,13 @@ fn check_listener(listener: &Listener, before: &[Listener]) -> Vec<(&'static str
     } else if TAKEN.contains(&name) || before.iter().any(|other| other.name == name) {
         wrong.push(("name", format!("{name:?} is taken: choose another")));
     }
+    if let Some(port) = listener.port {
+        if !(PORT_FIRST..=PORT_LAST).contains(&port) {
+            wrong.push(("port", format!("must be between {PORT_FIRST} and {PORT_LAST}")));
+        } else if before.iter().any(|other| other.port == Some(port)) {
+            wrong.push(("port", format!("{port} is another listener's")));
+        }
+    }
     if let Some(host) = &listener.advertised_host
         && !is_host(&host.replace("{broker}", "1"))
     {
@@ -108,15 +125,21 @@ fn is_cidr(text: &str) -> bool {
     bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
-/// What a cluster that is there cannot change about its pods.
-pub(super) fn check_change(now: &Pods, asked: &Pods) -> Vec<FieldError> {
+/// What a cluster that is there cannot change about its pods. `volume` is the size that its largest volume has: a growth that the
+/// class refused can be taken back.
+pub(super) fn check_change(now: &Pods, asked: &Pods, volume: Option<&str>) -> Vec<FieldError> {
     let mut errors = Vec::new();
+    if now.namespace != asked.namespace {
+        let message = "cannot be changed: make another cluster there, and mirror to it";
+        errors.push(FieldError::new("kubernetes.namespace", "immutable", message.to_owned()));
+    }
     if now.storage.class != asked.storage.class {
         let message = "cannot be changed: volumes stay in the class that they were made in";
         errors.push(FieldError::new("kubernetes.storage.class", "immutable", message.to_owned()));
     }
-    if quantity::parse(&asked.storage.size) < quantity::parse(&now.storage.size) {
-        let message = format!("must be at least {}: volumes cannot shrink", now.storage.size);
+    let least = volume.unwrap_or(&now.storage.size);
+    if quantity::parse(&asked.storage.size) < quantity::parse(least) {
+        let message = format!("must be at least {least}: volumes cannot shrink");
         errors.push(FieldError::new("kubernetes.storage.size", "out_of_range", message));
     }
     errors
@@ -130,7 +153,7 @@ mod tests {
 
     fn wrong(body: serde_json::Value, pods: bool) -> Vec<String> {
         let serde_json::Value::Object(body) = body else { panic!("not an object") };
-        let room = Room { brokers_max: 9, why: String::new(), pods, versions: Vec::new() };
+        let room = Room { brokers_max: 9, why: String::new(), pods, namespaces: false, versions: Vec::new() };
         let mut fields = Fields::of_object(body);
         read_pods(&mut fields, &room);
         read_listeners(&mut fields, &room);
@@ -171,9 +194,11 @@ mod tests {
             pods.storage.class = class.map(ToOwned::to_owned);
             pods
         };
-        assert_eq!(check_change(&pods("1Gi", None), &pods("1024Mi", None)), []);
-        assert_eq!(check_change(&pods("1Gi", None), &pods("2Gi", None)), []);
-        let refused = check_change(&pods("2Gi", None), &pods("1Gi", Some("fast")));
+        assert_eq!(check_change(&pods("1Gi", None), &pods("1024Mi", None), None), []);
+        assert_eq!(check_change(&pods("1Gi", None), &pods("2Gi", None), None), []);
+        let taken_back = check_change(&pods("2Gi", None), &pods("1Gi", None), Some("1Gi"));
+        assert_eq!(taken_back, [], "the class refused to grow");
+        let refused = check_change(&pods("2Gi", None), &pods("1Gi", Some("fast")), None);
         let fields: Vec<&str> = refused.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["kubernetes.storage.class", "kubernetes.storage.size"]);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{pods, size};
 use crate::api::fields::Fields;
 use crate::domain::cluster::{Engine, Spec, Update, UpdateEngine};
+use crate::domain::pods::choose_ports;
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::{engine, name};
 use crate::provision::Room;
@@ -52,7 +53,8 @@ pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Proble
     let config = read_config(&mut fields).unwrap_or_default();
     let labels = read_labels(&mut fields).unwrap_or_default();
     let kubernetes = pods::read_pods(&mut fields, room);
-    let listeners = pods::read_listeners(&mut fields, room).unwrap_or_default();
+    let mut listeners = pods::read_listeners(&mut fields, room).unwrap_or_default();
+    choose_ports(&mut listeners, &[]);
     let spec = Spec {
         brokers: brokers.unwrap_or(1),
         engine,
@@ -65,6 +67,7 @@ pub(super) fn read_create(mut fields: Fields, room: &Room) -> Result<New, Proble
         kubernetes: room.pods.then(|| kubernetes.unwrap_or_default()),
         listeners,
         version_before: None,
+        replacements: BTreeMap::new(),
     };
     let update = Update { brokers, replication_factor, min_insync_replicas, ..Update::default() };
     for error in size::check(&spec, &update, room) {
@@ -95,11 +98,16 @@ fn read_count(fields: &mut Fields, name: &str) -> Option<u32> {
     fields.integer(name, 1..=BROKERS_MAX).and_then(|count| u32::try_from(count).ok())
 }
 
-/// Changes what an update names, unless that cannot be.
-pub(super) fn apply(spec: &mut Spec, update: &Update, room: &Room) -> Result<(), Problem> {
+/// Changes what an update names, unless that cannot be. `volume` is the size of the cluster's largest volume.
+pub(super) fn apply(
+    spec: &mut Spec,
+    update: &Update,
+    room: &Room,
+    volume: Option<&str>,
+) -> Result<(), Problem> {
     let mut errors: Vec<FieldError> = size::scales_in(spec, update).into_iter().collect();
     if let (Some(now), Some(asked)) = (&spec.kubernetes, &update.kubernetes) {
-        errors.extend(pods::check_change(now, asked));
+        errors.extend(pods::check_change(now, asked, volume));
     }
     spec.brokers = update.brokers.unwrap_or(spec.brokers);
     spec.replication_factor = update.replication_factor.or(spec.replication_factor);
@@ -114,13 +122,22 @@ pub(super) fn apply(spec: &mut Spec, update: &Update, room: &Room) -> Result<(),
     if let Some(UpdateEngine { version }) = &update.engine
         && *version != spec.engine.version
     {
+        let now = &spec.engine.version;
+        let known = engine::find(&spec.engine.kind).map(|engine| engine.versions_with(&room.versions));
+        if !known.is_some_and(|known| known.contains(now)) {
+            let message = format!(
+                "the cluster could not go back to {now}, of which the service has no image: give it one first (clusters.versionImages of the chart)"
+            );
+            errors.push(FieldError::new("engine.version", "no_way_back", message));
+        }
         spec.version_before = Some(std::mem::replace(&mut spec.engine.version, version.clone()));
     }
     if let Some(kubernetes) = &update.kubernetes {
         spec.kubernetes = Some(kubernetes.clone());
     }
     if let Some(listeners) = &update.listeners {
-        spec.listeners.clone_from(listeners);
+        let before = std::mem::replace(&mut spec.listeners, listeners.clone());
+        choose_ports(&mut spec.listeners, &before);
     }
     errors.extend(size::check(spec, update, room));
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }

@@ -79,12 +79,18 @@ mod tests {
             kubernetes: None,
             listeners: Vec::new(),
             version_before: None,
+            replacements: [].into(),
         }
     }
 
     fn named(spec: &Spec, asked: &Update) -> Vec<String> {
-        let room =
-            Room { brokers_max: 4, why: "the ports are few".to_owned(), pods: false, versions: Vec::new() };
+        let room = Room {
+            brokers_max: 4,
+            why: "the ports are few".to_owned(),
+            pods: false,
+            namespaces: false,
+            versions: Vec::new(),
+        };
         check(spec, asked, &room)
             .into_iter()
             .map(|error| format!("{}: {}", error.field, error.message))

@@ -13,6 +13,7 @@ use kube::api::{
 };
 use serde_json::json;
 
+use super::Settings;
 use super::cache::{Cache, Seen};
 use super::kinds::Kind;
 use super::names::{CLUSTER_ID, MANAGER};
@@ -32,41 +33,37 @@ const LOG_BYTES_MAX: i64 = 2_000;
 #[derive(Clone)]
 pub(super) struct Server {
     client: Client,
-    namespace: String,
     cache: Arc<Cache>,
 }
 
 impl Server {
-    pub(super) fn new(client: Client, namespace: String, cache: Arc<Cache>) -> Self {
-        Self { client, namespace, cache }
+    pub(super) fn new(client: Client, cache: Arc<Cache>) -> Self {
+        Self { client, cache }
     }
 
-    pub(super) fn api(&self, kind: Kind) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
+    fn api(&self, namespace: &str, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &kind.resource())
+    }
+
+    /// Everywhere where clusters may be.
+    pub(super) fn all(&self, settings: &Settings, kind: Kind) -> Api<DynamicObject> {
+        if settings.all_namespaces {
+            Api::all_with(self.client.clone(), &kind.resource())
+        } else {
+            self.api(&settings.namespace, kind)
+        }
     }
 
     /// Makes an object what it should be. Asks nothing of the API server where it is that already.
     pub(super) async fn apply(&self, of: &Of<'_>, desired: &Desired) -> Result<(), Error> {
         let Desired { kind, name, .. } = desired;
         let doing = || format!("writing {kind:?} {name:?}");
-        let api = self.api(*kind);
+        let api = self.api(of.namespace(), *kind);
         match self.cache.get(of.cluster.id, *kind, name) {
             Some(seen) if is_as(&seen, desired) => return Ok(()),
             Some(_) => {}
             // It is not ours, or was written just now. Somebody else's is not taken over.
-            None => {
-                let found = within(api.get_opt(name)).await.map_err(of_server(doing()))?;
-                let ours = |object: &DynamicObject| {
-                    let labels = object.metadata.labels.as_ref();
-                    labels.and_then(|labels| labels.get(CLUSTER_ID)) == Some(&of.cluster.id.to_string())
-                };
-                if found.is_some_and(|object| !ours(&object)) {
-                    return Err(Error::Permanent(format!(
-                        "{kind:?} {name:?} is there already in namespace {:?} and is not this cluster's: remove it, or give the cluster another name",
-                        self.namespace
-                    )));
-                }
-            }
+            None => self.refuse_foreign(of, *kind, name).await?,
         }
         let params = PatchParams::apply(MANAGER).force().validation_strict();
         tracing::debug!(cluster = of.cluster.name, ?kind, name, "writing");
@@ -79,9 +76,28 @@ impl Server {
         Ok(())
     }
 
+    /// Fails when there is an object of that name that is not the cluster's.
+    pub(super) async fn refuse_foreign(&self, of: &Of<'_>, kind: Kind, name: &str) -> Result<(), Error> {
+        let api = self.api(of.namespace(), kind);
+        let found =
+            within(api.get_opt(name)).await.map_err(of_server(format!("looking for {kind:?} {name:?}")))?;
+        let ours = |object: &DynamicObject| {
+            let labels = object.metadata.labels.as_ref();
+            labels.and_then(|labels| labels.get(CLUSTER_ID)) == Some(&of.cluster.id.to_string())
+        };
+        match found.filter(|object| !ours(object)) {
+            Some(_) => Err(Error::Permanent(format!(
+                "{kind:?} {name:?} is there already in namespace {:?} and is not this cluster's: remove it, or give the cluster another name",
+                of.namespace()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Asks for an object's removal, unless it is another than the one that was seen.
     pub(super) async fn delete(
         &self,
+        namespace: &str,
         kind: Kind,
         name: &str,
         uid: &str,
@@ -94,7 +110,7 @@ impl Server {
             preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
             ..DeleteParams::default()
         };
-        match within(self.api(kind).delete(name, &params)).await {
+        match within(self.api(namespace, kind).delete(name, &params)).await {
             // Somebody was faster.
             Err(Failure::Server(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
             other => other.map(drop).map_err(of_server(format!("removing {kind:?} {name:?}"))),
@@ -102,16 +118,16 @@ impl Server {
     }
 
     /// Lets go of an object that was kept for us.
-    pub(super) async fn drop_finalizers(&self, kind: Kind, name: &str) -> Result<(), Error> {
+    pub(super) async fn drop_finalizers(&self, namespace: &str, kind: Kind, name: &str) -> Result<(), Error> {
         let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-        match within(self.api(kind).patch(name, &PatchParams::default(), &patch)).await {
+        match within(self.api(namespace, kind).patch(name, &PatchParams::default(), &patch)).await {
             Err(Failure::Server(kube::Error::Api(status))) if status.code == 404 => Ok(()),
             other => other.map(drop).map_err(of_server(format!("letting go of {kind:?} {name:?}"))),
         }
     }
 
     /// How the log of a container that ended ends.
-    pub(super) async fn log_end(&self, pod: &str, container: &str) -> Result<String, Error> {
+    pub(super) async fn log_end(&self, namespace: &str, pod: &str, container: &str) -> Result<String, Error> {
         let params = LogParams {
             container: Some(container.to_owned()),
             previous: true,
@@ -119,7 +135,7 @@ impl Server {
             limit_bytes: Some(LOG_BYTES_MAX),
             ..LogParams::default()
         };
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         within(api.logs(pod, &params)).await.map_err(of_server(format!("reading the log of {pod:?}")))
     }
 
@@ -145,7 +161,7 @@ pub(super) async fn has(client: &Client, namespace: &str, kind: Kind) -> bool {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("Server").finish_non_exhaustive()
     }
 }
 

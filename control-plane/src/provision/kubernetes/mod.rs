@@ -39,6 +39,7 @@ use super::config::write_properties;
 use super::{ConfigCheck, ConfigProblem, Error, Machines, Peer, Peers, Provider, Room, check, joining};
 use crate::domain::api_key::Token;
 use crate::domain::pods::ListenerKind;
+use crate::domain::quantity;
 use crate::reconcile::plan::{Action, Nodes, Troubles};
 use crate::store::clusters::Stored;
 use crate::store::nodes::External;
@@ -62,8 +63,10 @@ const BROKERS_MAX: u32 = 1_000;
 /// How pods are made: what an operator of the service decides for all clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Where all objects are.
+    /// Where the objects of a cluster are that names no namespace.
     pub(crate) namespace: String,
+    /// Whether a cluster can name another.
+    pub(crate) all_namespaces: bool,
     /// What pods run, by version of the engine.
     pub(crate) images: BTreeMap<String, String>,
     /// When it is pulled.
@@ -76,6 +79,14 @@ pub(crate) struct Settings {
     pub(crate) url: String,
     /// Whether brokers are shown to the Prometheus operator; found out when connecting.
     pub(crate) pod_monitors: bool,
+}
+
+impl Settings {
+    /// Where a cluster's objects are.
+    fn namespace_of<'a>(&'a self, cluster: &'a Stored) -> &'a str {
+        let asked = cluster.spec.kubernetes.as_ref().and_then(|pods| pods.namespace.as_deref());
+        asked.unwrap_or(&self.namespace)
+    }
 }
 
 /// Why Kubernetes cannot be used at all.
@@ -124,7 +135,7 @@ impl Kubernetes {
         settings.pod_monitors = api::has(&client, &settings.namespace, Kind::PodMonitor).await;
         let kinds = Kind::BUILT_IN.into_iter().chain(settings.pod_monitors.then_some(Kind::PodMonitor));
         let cache = Arc::new(Cache::new(kinds.collect()));
-        let server = Server::new(client, settings.namespace.clone(), Arc::clone(&cache));
+        let server = Server::new(client, Arc::clone(&cache));
         Ok(Self {
             settings,
             store,
@@ -141,7 +152,7 @@ impl Kubernetes {
         let mut watches = tokio::task::JoinSet::new();
         for kind in self.cache.kinds() {
             let cache = Arc::clone(&self.cache);
-            watches.spawn(cache.watch(*kind, self.server.api(*kind), shutdown.clone()));
+            watches.spawn(cache.watch(*kind, self.server.all(&self.settings, *kind), shutdown.clone()));
         }
         loop {
             let due = tokio::select! {
@@ -181,6 +192,10 @@ impl Kubernetes {
         (!owner.deleting).then(|| owner.uid.clone())
     }
 
+    fn namespace<'a>(&'a self, cluster: &'a Stored) -> &'a str {
+        self.settings.namespace_of(cluster)
+    }
+
     /// What a cluster's pods run. A version that is no longer known goes on in the image that it has.
     fn image(&self, cluster: &Stored) -> String {
         if let Some(image) = self.settings.images.get(&cluster.spec.engine.version) {
@@ -217,7 +232,9 @@ impl Kubernetes {
     async fn remove_closed_listeners(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
         let policy = PropagationPolicy::Background;
         for (name, seen) in observe::closed_listeners(cluster, node, &self.objects(cluster)?) {
-            self.server.delete(Kind::Service, &name, &seen.uid, None, policy.clone()).await?;
+            self.server
+                .delete(self.namespace(cluster), Kind::Service, &name, &seen.uid, None, policy.clone())
+                .await?;
         }
         Ok(())
     }
@@ -239,7 +256,7 @@ impl Kubernetes {
         match listener.kind {
             ListenerKind::NodePort => {
                 let port = number(&port["nodePort"]).ok_or_else(|| waits("node port"))?;
-                Ok(External { host: advertised, port })
+                Ok(External { host: advertised, port, kind: listener.kind })
             }
             ListenerKind::LoadBalancer => {
                 let port = number(&port["port"]).ok_or_else(|| waits("load balancer"))?;
@@ -247,7 +264,7 @@ impl Kubernetes {
                 let given = [&ingress["hostname"], &ingress["ip"]].into_iter().find_map(Value::as_str);
                 let host = advertised.or_else(|| given.map(ToOwned::to_owned));
                 let host = host.ok_or_else(|| waits("address from its load balancer"))?;
-                Ok(External { host: Some(host), port })
+                Ok(External { host: Some(host), port, kind: listener.kind })
             }
         }
     }
@@ -271,10 +288,12 @@ impl Kubernetes {
         for object in shared(&of, &keys) {
             self.server.apply(&of, &object).await?;
         }
+        // Before the template of new ones: where the class refuses to grow, that stays as it is, too.
+        self.grow_volumes(&of).await?;
         if self.seen(cluster, Kind::StatefulSet, &cluster.name).is_some() {
             self.apply_pods(&of).await?;
         }
-        self.grow_volumes(&of).await
+        Ok(())
     }
 
     async fn wanted_nodes(&self, cluster: &Stored) -> Result<Vec<store::nodes::Node>, Error> {
@@ -306,7 +325,7 @@ impl Kubernetes {
         for object in objects {
             self.server.apply(&of, &object).await?;
         }
-        self.server.drop_finalizers(Kind::ConfigMap, &cluster.name).await?;
+        self.server.drop_finalizers(self.namespace(cluster), Kind::ConfigMap, &cluster.name).await?;
         let uid = doomed.uid.clone();
         let gone = || self.seen(cluster, Kind::ConfigMap, &cluster.name).is_none_or(|seen| seen.uid != uid);
         self.server.await_cache(gone).await;
@@ -325,11 +344,20 @@ impl Kubernetes {
             };
             let same = |live: &Value| {
                 let (one, other) = (fixed(&desired.body), fixed(live));
-                one.zip(other).is_none_or(|(one, other)| crate::domain::quantity::same(&one, &other))
+                one.zip(other).is_none_or(|(one, other)| quantity::same(&one, &other))
             };
             if !same(&seen.body()) {
                 let orphan = PropagationPolicy::Orphan;
-                self.server.delete(Kind::StatefulSet, &cluster.name, &seen.uid, None, orphan).await?;
+                self.server
+                    .delete(
+                        self.namespace(cluster),
+                        Kind::StatefulSet,
+                        &cluster.name,
+                        &seen.uid,
+                        None,
+                        orphan,
+                    )
+                    .await?;
                 let gone = || {
                     let now = self.seen(cluster, Kind::StatefulSet, &cluster.name);
                     now.is_none_or(|now| now.uid != seen.uid)
@@ -389,6 +417,14 @@ impl Kubernetes {
     async fn start_broker(&self, cluster: &Stored) -> Result<(), Error> {
         let (owner, image) = (self.owner(cluster), self.image(cluster));
         let of = Of { cluster, settings: &self.settings, image: &image, owner: owner.as_deref() };
+        if self.seen(cluster, Kind::StatefulSet, &cluster.name).is_none() {
+            let last = i32::try_from(cluster.spec.brokers).unwrap_or(i32::MAX);
+            for node in 1..=last {
+                self.server
+                    .refuse_foreign(&of, Kind::PersistentVolumeClaim, &names::claim(&cluster.name, node))
+                    .await?;
+            }
+        }
         self.apply_pods(&of).await
     }
 
@@ -407,7 +443,8 @@ impl Kubernetes {
                 Some(pod) => self.trouble(pod).await.map(|trouble| trouble.message),
             };
             let stuck = now.as_ref().and_then(observe::stuck);
-            if waited >= READY_WAIT || (stuck.is_some() && waited >= TROUBLE_WAIT) {
+            let hopeless = stuck.is_some_and(|patience| patience <= observe::ROOM_PATIENCE);
+            if waited >= READY_WAIT || (hopeless && waited >= TROUBLE_WAIT) {
                 let why = why.unwrap_or_else(|| "it does not answer yet".to_owned());
                 let pod_age = now.as_ref().and_then(observe::age).unwrap_or_default();
                 return Err(match stuck {
@@ -440,7 +477,9 @@ impl Kubernetes {
     async fn end_broker(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
         if let Some(set) = self.seen(cluster, Kind::StatefulSet, &cluster.name) {
             let orphan = PropagationPolicy::Orphan;
-            self.server.delete(Kind::StatefulSet, &cluster.name, &set.uid, None, orphan).await?;
+            self.server
+                .delete(self.namespace(cluster), Kind::StatefulSet, &cluster.name, &set.uid, None, orphan)
+                .await?;
             let gone = || self.seen(cluster, Kind::StatefulSet, &cluster.name).is_none();
             self.server.await_cache(gone).await;
         }
@@ -451,7 +490,9 @@ impl Kubernetes {
         let name = names::pod(&cluster.name, node);
         let Some(seen) = self.seen(cluster, Kind::Pod, &name) else { return Ok(()) };
         let policy = PropagationPolicy::Background;
-        self.server.delete(Kind::Pod, &name, &seen.uid, grace_seconds, policy).await?;
+        self.server
+            .delete(self.namespace(cluster), Kind::Pod, &name, &seen.uid, grace_seconds, policy)
+            .await?;
         let gone = || self.seen(cluster, Kind::Pod, &name).is_none_or(|now| now.uid != seen.uid);
         self.await_gone(gone, &format!("pod {name}")).await
     }
@@ -470,16 +511,42 @@ impl Kubernetes {
         let name = names::claim(&cluster.name, node);
         let Some(seen) = self.seen(cluster, Kind::PersistentVolumeClaim, &name) else { return Ok(()) };
         let policy = PropagationPolicy::Background;
-        self.server.delete(Kind::PersistentVolumeClaim, &name, &seen.uid, None, policy).await?;
+        self.server
+            .delete(self.namespace(cluster), Kind::PersistentVolumeClaim, &name, &seen.uid, None, policy)
+            .await?;
         let gone = || self.seen(cluster, Kind::PersistentVolumeClaim, &name).is_none();
         self.await_gone(gone, &format!("the volume claim {name}")).await
+    }
+
+    /// The claim is only gone when its pod is; the StatefulSet controller then makes both anew. A pod whose node is lost would never
+    /// be gone, and is not waited for: nobody needs what it has.
+    async fn replace(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
+        let name = names::claim(&cluster.name, node);
+        let claim = self.seen(cluster, Kind::PersistentVolumeClaim, &name);
+        let policy = PropagationPolicy::Background;
+        if let Some(claim) = &claim {
+            let kind = Kind::PersistentVolumeClaim;
+            self.server.delete(self.namespace(cluster), kind, &name, &claim.uid, None, policy).await?;
+        }
+        let lost = self.pod(cluster, node).as_ref().and_then(trouble::cause).is_some_and(
+            |cause| matches!(cause, trouble::Cause::Told(trouble) if trouble.reason == "NodeLost"),
+        );
+        self.remove_pod(cluster, node, lost.then_some(0)).await?;
+        let gone = || {
+            let now = self.seen(cluster, Kind::PersistentVolumeClaim, &name);
+            now.map(|now| now.uid.clone()) != claim.as_ref().map(|claim| claim.uid.clone())
+        };
+        match claim {
+            Some(_) => self.await_gone(gone, &format!("the volume claim {name}")).await,
+            None => Ok(()),
+        }
     }
 
     async fn release(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
         for ((kind, name), seen) in self.objects(cluster)? {
             if kind == Kind::Service && observe::is_of_broker(&cluster.name, &name, node) {
                 let policy = PropagationPolicy::Background;
-                self.server.delete(kind, &name, &seen.uid, None, policy).await?;
+                self.server.delete(self.namespace(cluster), kind, &name, &seen.uid, None, policy).await?;
             }
         }
         let mut db = self.store.begin().await?;
@@ -498,10 +565,10 @@ impl Kubernetes {
                 continue;
             }
             if kind == Kind::ConfigMap {
-                self.server.drop_finalizers(kind, &name).await?;
+                self.server.drop_finalizers(self.namespace(cluster), kind, &name).await?;
             }
             let policy = PropagationPolicy::Background;
-            self.server.delete(kind, &name, &seen.uid, None, policy).await?;
+            self.server.delete(self.namespace(cluster), kind, &name, &seen.uid, None, policy).await?;
         }
         let gone = || {
             let left = self.cache.objects(cluster.id).unwrap_or_default();
@@ -540,6 +607,14 @@ impl ConfigCheck for Kubernetes {
 }
 
 impl Machines for Kubernetes {
+    fn volume_size(&self, cluster: &Stored) -> Option<String> {
+        let objects = self.cache.objects(cluster.id)?;
+        observe::claim_sizes(&objects).max_by(|one, other| {
+            let (one, other) = (quantity::parse(one), quantity::parse(other));
+            one.partial_cmp(&other).unwrap_or(std::cmp::Ordering::Equal)
+        })
+    }
+
     fn addresses(&self, cluster: &Stored) -> BTreeMap<i32, String> {
         let last = i32::try_from(cluster.spec.brokers).unwrap_or(i32::MAX);
         let address = |node| Some((node, self.pod(cluster, node)?.status?.host_ip?));
@@ -557,6 +632,7 @@ impl Provider for Kubernetes {
             brokers_max: BROKERS_MAX,
             why: "no cluster has more".to_owned(),
             pods: true,
+            namespaces: self.settings.all_namespaces,
             versions: self.settings.images.keys().cloned().collect(),
         }
     }
@@ -603,6 +679,7 @@ impl Provider for Kubernetes {
             Action::StartAgent(_) | Action::StopAgent(_) => Ok(()),
             Action::RemoveData(node) => self.remove_data(cluster, node).await,
             Action::Release(node) => self.release(cluster, node).await,
+            Action::Replace(node) => self.replace(cluster, node).await,
             // What concerns the whole cluster is not a provider's to do: `reconcile::cluster` asks the brokers.
             Action::AddVoter(_) | Action::AwaitSpare(_) | Action::AwaitInSync(_) => {
                 Err(Error::Permanent(format!("{action} is not done to a node")))
@@ -639,12 +716,17 @@ impl Kubernetes {
             Some((_, log)) => log,
             None => {
                 let name = pod.metadata.name.clone().unwrap_or_default();
-                let log = self.server.log_end(&name, &container).await.unwrap_or_default();
+                let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+                let read = self.server.log_end(&namespace, &name, &container).await.unwrap_or_default();
+                // What the kubelet answers, as if it were the log, when that is gone.
+                let log = if read.starts_with("unable to retrieve") { String::new() } else { read };
                 let mut logs = self.crash_logs.lock();
                 if logs.len() >= CRASH_LOGS_MAX {
                     logs.clear();
                 }
-                logs.insert(key, (restarts, log.clone()));
+                if !log.is_empty() {
+                    logs.insert(key, (restarts, log.clone()));
+                }
                 log
             }
         };

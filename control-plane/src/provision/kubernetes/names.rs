@@ -29,8 +29,6 @@ pub(super) const CLIENT_PORT: u16 = 9092;
 pub(super) const INTERNAL_PORT: u16 = 9091;
 /// For health and metrics.
 pub(super) const ADMIN_PORT: u16 = 9644;
-/// For the first listener from outside; the others' follow.
-pub(super) const EXTERNAL_PORT_FIRST: u16 = 9094;
 
 /// A broker's pod.
 pub(super) fn pod(cluster: &str, node: i32) -> String {

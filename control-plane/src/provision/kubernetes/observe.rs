@@ -51,6 +51,7 @@ pub(super) fn nodes(of: &Of<'_>, known: &[store::nodes::Node], objects: &Objects
             // It comes and goes with its broker, in one pod.
             agent: if goes { Process::Stopped } else { Process::Current },
             data: !retain && objects.contains_key(&claim),
+            condemned: false,
         }
     };
     ids.into_iter().map(|id| (id, node(id))).collect()
@@ -66,7 +67,9 @@ fn is_reserved(of: &Of<'_>, node: &store::nodes::Node, objects: &Objects) -> boo
     let listeners = &of.cluster.spec.listeners;
     node.internal_port.is_some()
         && node.external.len() == listeners.len()
-        && listeners.iter().all(|listener| node.external.contains_key(&listener.name))
+        && listeners.iter().all(|listener| {
+            node.external.get(&listener.name).is_some_and(|external| external.kind == listener.kind)
+        })
         && closed_listeners(of.cluster, node.node_id, objects).next().is_none()
         && render::broker_services(of, node.node_id, Some(node))
             .iter()
@@ -127,13 +130,17 @@ pub(super) fn small_claims(of: &Of<'_>, objects: &Objects) -> Vec<Desired> {
 /// A pod that cannot start as it is made is given up after this.
 const BROKEN_PATIENCE: Duration = Duration::from_secs(3 * 60);
 /// One for which there is no room, after this: nodes and volumes may be on their way.
-const ROOM_PATIENCE: Duration = Duration::from_secs(10 * 60);
+pub(super) const ROOM_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// One that runs and only reads its log, after this.
+const RECOVERY_PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// Whether a pod waits for something that does not come by itself soon, and how long it is worth waiting for.
 pub(super) fn stuck(pod: &Pod) -> Option<Duration> {
     match trouble::cause(pod)? {
         trouble::Cause::Told(trouble) => match trouble.reason.as_str() {
-            "Starting" | "NotReady" | "Stopping" => None,
+            "Starting" | "Stopping" => None,
+            "NotReady" => Some(RECOVERY_PATIENCE),
             "Unschedulable" | "VolumePending" | "NodeLost" => Some(ROOM_PATIENCE),
             _ => Some(BROKEN_PATIENCE),
         },
@@ -165,6 +172,14 @@ pub(super) fn closed_listeners<'a>(
         *kind == Kind::Service && !seen.deleting && is_of_broker(&cluster.name, name, node) && !open(name)
     });
     closed.map(|((_, name), seen)| (name.clone(), Arc::clone(seen)))
+}
+
+/// What a cluster's volume claims ask for.
+pub(super) fn claim_sizes(objects: &Objects) -> impl Iterator<Item = String> + '_ {
+    let claims = objects.iter().filter(|((kind, _), _)| *kind == Kind::PersistentVolumeClaim);
+    claims.filter_map(|(_, seen)| {
+        seen.body()["spec"]["resources"]["requests"]["storage"].as_str().map(ToOwned::to_owned)
+    })
 }
 
 /// Whether a Service is one broker's own.

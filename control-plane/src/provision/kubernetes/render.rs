@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::Settings;
 use super::kinds::Kind;
-use super::names::{self, ADMIN_PORT, CLIENT_PORT, EXTERNAL_PORT_FIRST, FINALIZER, INTERNAL_PORT, WRITTEN};
-use crate::domain::pods::Listener as Outside;
+use super::names::{self, ADMIN_PORT, CLIENT_PORT, FINALIZER, INTERNAL_PORT, WRITTEN};
+use crate::domain::pods::{Listener as Outside, PORT_FIRST};
 use crate::provision::INTERNAL_LISTENER;
 use crate::provision::config::{self, AgentConfig, Listener, Place};
 use crate::store::clusters::Stored;
@@ -21,6 +21,8 @@ use crate::store::nodes::Node;
 pub(super) use network::{broker_services, cluster_services, network_policy};
 pub(super) use pods::{revision, stateful_set};
 
+/// Brokers that one that joins is told of; it needs one that answers.
+const SERVERS_MAX: usize = 4;
 /// Where a pod has its volume.
 const VOLUME_DIR: &str = "/var/lib/headrace";
 /// Where a pod has its configuration.
@@ -59,7 +61,7 @@ impl Desired {
         body["apiVersion"] = resource.api_version.into();
         body["kind"] = resource.kind.into();
         body["metadata"]["name"] = name.clone().into();
-        body["metadata"]["namespace"] = of.settings.namespace.clone().into();
+        body["metadata"]["namespace"] = of.namespace().into();
         for (key, value) in names::labels(of.cluster) {
             body["metadata"]["labels"][key] = value.into();
         }
@@ -81,21 +83,28 @@ pub(super) struct Of<'a> {
 }
 
 impl Of<'_> {
+    /// Where all objects are.
+    pub(super) fn namespace(&self) -> &str {
+        self.settings.namespace_of(self.cluster)
+    }
+
     /// The name under which a broker is found inside Kubernetes, wherever its pod runs.
     pub(super) fn host(&self, node: i32) -> String {
-        let Settings { namespace, cluster_domain, .. } = self.settings;
+        let (namespace, cluster_domain) = (self.namespace(), &self.settings.cluster_domain);
         let cluster = &self.cluster.name;
         format!("{}.{}.{namespace}.svc.{cluster_domain}", names::pod(cluster, node), names::headless(cluster))
     }
 
     /// What clients inside Kubernetes begin with.
     pub(super) fn bootstrap(&self) -> String {
-        let Settings { namespace, cluster_domain, .. } = self.settings;
+        let (namespace, cluster_domain) = (self.namespace(), &self.settings.cluster_domain);
         format!("{}.{namespace}.svc.{cluster_domain}:{CLIENT_PORT}", names::bootstrap(&self.cluster.name))
     }
 
+    /// Each has the port that was chosen when it was asked for.
     fn listeners(&self) -> impl Iterator<Item = (u16, &Outside)> {
-        (EXTERNAL_PORT_FIRST..).zip(&self.cluster.spec.listeners)
+        let listeners = self.cluster.spec.listeners.iter();
+        listeners.map(|listener| (listener.port.unwrap_or(PORT_FIRST), listener))
     }
 
     /// Where a broker listens; `None` while it is not known what clients outside are to be told.
@@ -131,12 +140,25 @@ pub(super) fn config_map(of: &Of<'_>, nodes: &[Node]) -> Option<Desired> {
     let mut data = BTreeMap::new();
     for node in nodes {
         let pod = names::pod(&of.cluster.name, node.node_id);
-        let broker = config::broker(of.cluster, node.node_id, node.joining.as_deref()?, &of.place(node)?);
+        let joining = joining(of, node, nodes)?;
+        let broker = config::broker(of.cluster, node.node_id, &joining, &of.place(node)?);
         data.insert(format!("{pod}.properties"), broker);
         data.insert(format!("{pod}.json"), agent(of, node.node_id));
     }
     let body = json!({"metadata": {"finalizers": [FINALIZER]}, "data": data});
     Some(Desired::new(of, Kind::ConfigMap, of.cluster.name.clone(), body))
+}
+
+/// How a broker that finds its disk empty comes to its cluster. Once there is one it joins that, even if it was one of those who began
+/// it: a voter that lost its disk must not begin again as one.
+fn joining(of: &Of<'_>, node: &Node, nodes: &[Node]) -> Option<String> {
+    let decided = node.joining.clone()?;
+    if of.cluster.status.observed_generation == 0 || nodes.len() == 1 {
+        return Some(decided);
+    }
+    let others = nodes.iter().filter(|other| other.node_id != node.node_id);
+    let others: Vec<String> = others.filter_map(Node::internal).take(SERVERS_MAX).collect();
+    Some(format!("controller.quorum.bootstrap.servers={}", others.join(",")))
 }
 
 fn agent(of: &Of<'_>, node: i32) -> String {
@@ -167,10 +189,11 @@ pub(super) fn service_account(of: &Of<'_>) -> Desired {
     Desired::new(of, Kind::ServiceAccount, of.cluster.name.clone(), body)
 }
 
-/// Lets a node's drain take one broker at a time, and that only while all others are ready.
+/// Lets a node's drain take one broker at a time, and none while replicas are not in sync: a pod that is ready may have much to fetch.
 pub(super) fn disruption_budget(of: &Of<'_>) -> Desired {
+    let behind = of.cluster.status.partitions.is_some_and(|partitions| !partitions.are_well());
     let body = json!({"spec": {
-        "maxUnavailable": 1,
+        "maxUnavailable": if behind && of.cluster.spec.brokers > 1 { 0 } else { 1 },
         "selector": {"matchLabels": names::selector(of.cluster.id)},
     }});
     Desired::new(of, Kind::PodDisruptionBudget, of.cluster.name.clone(), body)

@@ -114,11 +114,12 @@ fn how_it_ended(code: i32, reason: Option<&str>) -> String {
 
 /// What is told of a container that crashes, with the end of its log.
 pub(super) fn crash(container: &str, restarts: i32, ended: &str, log: &str) -> Trouble {
+    let times = if restarts > 1 { format!("{restarts} times") } else { "by itself".to_owned() };
     let log = log.trim();
     let log = if log.is_empty() { String::new() } else { format!(" Its log ends with: {log}") };
     Trouble {
         reason: "CrashLoop".to_owned(),
-        message: format!("its container {container:?} ended {restarts} times, last with {ended}.{log}"),
+        message: format!("its container {container:?} ended {times}, last with {ended}.{log}"),
     }
 }
 

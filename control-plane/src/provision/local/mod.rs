@@ -301,6 +301,10 @@ impl Machines for Local {
     fn addresses(&self, _cluster: &Stored) -> BTreeMap<i32, String> {
         BTreeMap::new()
     }
+
+    fn volume_size(&self, _cluster: &Stored) -> Option<String> {
+        None
+    }
 }
 
 impl Provider for Local {
@@ -318,6 +322,7 @@ impl Provider for Local {
                 ports.end()
             ),
             pods: false,
+            namespaces: false,
             versions: Vec::new(),
         }
     }
@@ -371,6 +376,13 @@ impl Provider for Local {
                 unblock(move || files::remove_dir(&dir)).await.map_err(Error::io(doing))
             }
             Action::Release(node) => self.release(cluster, node).await,
+            Action::Replace(node) => {
+                let broker = self.broker(cluster.id, node);
+                broker.stop(BROKER_GRACE).await.map_err(stopping(node))?;
+                let dir = self.node_dir(cluster.id, node).join(config::DATA_DIR);
+                let doing = format!("removing {}", dir.display());
+                unblock(move || files::remove_dir(&dir)).await.map_err(Error::io(doing))
+            }
             // What concerns the whole cluster is not a provider's to do: `reconcile::cluster` asks the brokers.
             Action::AddVoter(_) | Action::AwaitSpare(_) | Action::AwaitInSync(_) => {
                 Err(Error::Permanent(format!("{action} is not done to a node")))

@@ -59,7 +59,16 @@ impl Local {
                 other => other,
             };
             let broker = observe_process(&broker, expected.as_deref())?;
-            Ok(Node { reserved, prepared, broker, ready: false, idle: false, agent, data: dir.exists() })
+            Ok(Node {
+                reserved,
+                prepared,
+                broker,
+                ready: false,
+                idle: false,
+                agent,
+                data: dir.exists(),
+                condemned: false,
+            })
         })
         .await
         .map_err(Error::io(format!("looking at the processes of broker {node}")))?;

@@ -1,5 +1,5 @@
 use super::Action::{
-    AddVoter, AwaitInSync, AwaitReady, AwaitSpare, EndBroker, Prepare, Release, RemoveData, Reserve,
+    AddVoter, AwaitInSync, AwaitReady, AwaitSpare, EndBroker, Prepare, Release, RemoveData, Replace, Reserve,
     StartAgent, StartBroker, StopAgent, StopBroker,
 };
 use super::{Action, Desired, Node, Observed, Process, Troubles, plan};
@@ -14,6 +14,7 @@ const GOOD: Node = Node {
     idle: false,
     agent: Process::Current,
     data: true,
+    condemned: false,
 };
 
 fn nodes(nodes: &[Node]) -> Observed {
@@ -87,6 +88,18 @@ fn the_plan_follows_from_what_was_asked_for_and_what_was_seen() {
             "a dead broker comes back before another is restarted",
             present(2),
             nodes(&[outdated, dead]),
+            &[StartBroker(2), AwaitReady(2)],
+        ),
+        (
+            "a broker that cannot be brought back is replaced where the others serve",
+            present(3),
+            nodes(&[GOOD, Node { condemned: true, ..dead }, GOOD]),
+            &[AwaitSpare(2), Replace(2), StartBroker(2), AwaitReady(2), AwaitInSync(2)],
+        ),
+        (
+            "nobody is replaced while another is away",
+            present(2),
+            nodes(&[Node { condemned: true, ..GOOD }, dead]),
             &[StartBroker(2), AwaitReady(2)],
         ),
         (

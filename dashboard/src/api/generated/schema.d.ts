@@ -185,6 +185,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clusters/{cluster}/brokers/{broker}/replace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a broker begin again with an empty disk
+         * @description For a broker whose disk or machine is lost, or whose data is not to be trusted. Its data is given up once every partition has all
+         *     its records on another broker that serves, and while every partition keeps `min.insync.replicas` without it; it then gets them
+         *     from there again, under the same id.
+         */
+        post: operations["replaceBroker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clusters/{cluster}/connection": {
         parameters: {
             query?: never;
@@ -972,6 +994,8 @@ export interface components {
         KubernetesSpec: {
             /** @description As a pod's `affinity`. Brokers are spread over zones and nodes anyway, where there are several. */
             affinity?: Record<string, never> | null;
+            /** @description The namespace of all its objects, where the service may use others than its own. It cannot be changed later. */
+            namespace?: string | null;
             /** @description Labels that a node must have. */
             node_selector?: {
                 [key: string]: string;
@@ -1022,6 +1046,11 @@ export interface components {
              * @example external
              */
             name: string;
+            /**
+             * Format: int32
+             * @description The port on which brokers listen, which is also a load balancer's; 9094 to 9599. Chosen when absent.
+             */
+            port?: number | null;
             /** @description How the brokers are reached. */
             type: components["schemas"]["ListenerKind"];
         };
@@ -1097,7 +1126,7 @@ export interface components {
          * @description What an operation does.
          * @enum {string}
          */
-        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.upgrade" | "cluster.restart" | "cluster.delete";
+        OperationKind: "cluster.create" | "cluster.update" | "cluster.scale_out" | "cluster.upgrade" | "cluster.restart" | "broker.replace" | "cluster.delete";
         /**
          * @description How far an operation, or one of its steps, is.
          * @enum {string}
@@ -2332,6 +2361,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Broker"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceBroker: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Refuse with 412 unless the cluster's ETag is this. */
+                "If-Match"?: string | null;
+                /** @description A key of your own making: a repeated request with the same key and body answers what the first one answered. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The cluster's id or name. */
+                cluster: string;
+                /** @description Kafka's node id */
+                broker: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted: the operation that replaces it */
+            202: {
+                headers: {
+                    /** @description The operation's path */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
             /** @description A problem */

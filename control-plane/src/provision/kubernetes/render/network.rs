@@ -52,10 +52,15 @@ pub(in crate::provision::kubernetes) fn broker_services(
         match listener.kind {
             ListenerKind::NodePort => {
                 // The one that it had, so that clients find it again when the Service was lost.
-                if let Some(known) = node.and_then(|node| node.external.get(&listener.name)) {
+                let known = node.and_then(|node| node.external.get(&listener.name));
+                if let Some(known) = known.filter(|known| known.kind == ListenerKind::NodePort) {
                     opened["nodePort"] = known.port.into();
                 }
                 spec["type"] = "NodePort".into();
+                if !listener.allowed_cidrs.is_empty() && listener.advertised_host.is_none() {
+                    // Each client is told the node of its broker: nobody has to be passed on, which would hide where it comes from.
+                    spec["externalTrafficPolicy"] = "Local".into();
+                }
             }
             ListenerKind::LoadBalancer => {
                 spec["type"] = "LoadBalancer".into();

@@ -54,7 +54,12 @@ pub(in crate::provision::kubernetes) fn revision(of: &Of<'_>) -> String {
 fn revision_of(of: &Of<'_>, template: &Value) -> String {
     let spec = &of.cluster.spec;
     let properties = config::of_all_brokers(of.cluster);
-    config::hash(&json!([template, properties, spec.restarts, spec.listeners]).to_string())
+    // What a broker is told of its listeners, and no more: who may connect is not its matter.
+    let listeners: Vec<Value> = of
+        .listeners()
+        .map(|(port, listener)| json!([listener.name, port, listener.kind, listener.advertised_host]))
+        .collect();
+    config::hash(&json!([template, properties, spec.restarts, listeners]).to_string())
 }
 
 fn template(of: &Of<'_>, pods: &Pods) -> Value {
