@@ -83,6 +83,9 @@ pub enum ProviderOptions {
         image_pull_secrets: Vec<String>,
         /// The domain of the Kubernetes cluster's names.
         cluster_domain: String,
+        /// A broker whose pod cannot start is given up after this; one for which there is no room is waited for three times as
+        /// long, and one that runs twenty times.
+        start_timeout: Duration,
     },
 }
 
@@ -95,6 +98,8 @@ impl Options {
     pub const RESYNC_KUBERNETES_DEFAULT: Duration = Duration::from_secs(10);
     /// Default of [`Options::workers`].
     pub const WORKERS_DEFAULT: usize = 4;
+    /// Default of [`Options::workers`] on Kubernetes, where most of the work is waiting.
+    pub const WORKERS_KUBERNETES_DEFAULT: usize = 8;
 
     /// What has no default; the rest can be set after.
     pub fn new(
@@ -104,9 +109,11 @@ impl Options {
         provider: ProviderOptions,
         headrace_binary: PathBuf,
     ) -> Self {
-        let resync = match &provider {
-            ProviderOptions::Local { .. } => Self::RESYNC_DEFAULT,
-            ProviderOptions::Kubernetes { .. } => Self::RESYNC_KUBERNETES_DEFAULT,
+        let (resync, workers) = match &provider {
+            ProviderOptions::Local { .. } => (Self::RESYNC_DEFAULT, Self::WORKERS_DEFAULT),
+            ProviderOptions::Kubernetes { .. } => {
+                (Self::RESYNC_KUBERNETES_DEFAULT, Self::WORKERS_KUBERNETES_DEFAULT)
+            }
         };
         Self {
             database_url,
@@ -118,7 +125,7 @@ impl Options {
             admin_key: None,
             lease: Self::LEASE_DEFAULT,
             resync,
-            workers: Self::WORKERS_DEFAULT,
+            workers,
         }
     }
 }
@@ -247,6 +254,7 @@ impl Service {
                 image_pull_policy,
                 image_pull_secrets,
                 cluster_domain,
+                start_timeout,
             } => {
                 let namespace = match namespace {
                     Some(namespace) => namespace,
@@ -262,6 +270,7 @@ impl Service {
                     image_pull_secrets,
                     cluster_domain,
                     url,
+                    start_timeout,
                     pod_monitors: false,
                 };
                 let provider = Arc::new(Kubernetes::connect(settings, binary, self.store.clone()).await?);

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use headrace_control_plane::{Options, ProviderOptions};
 
-use crate::commands::key_value;
+use crate::commands::{duration, key_value};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::runtime::{LogArgs, Signals, many_threads};
@@ -72,6 +73,10 @@ pub(crate) struct ControlPlane {
     /// With kubernetes: the domain of its names
     #[arg(long, env = "HEADRACE_CLUSTER_DOMAIN", value_name = "DOMAIN", default_value = "cluster.local")]
     cluster_domain: String,
+    /// With kubernetes: give up a broker whose pod cannot start after this; one for which there is no room after three times as
+    /// long, and one that runs but does not get ready after twenty times
+    #[arg(long, env = "HEADRACE_START_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "3m")]
+    start_timeout: Duration,
     /// An admin's API key that is to work from the start, as a Secret holds it
     #[arg(long, env = "HEADRACE_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
     admin_key: Option<String>,
@@ -103,6 +108,7 @@ impl ControlPlane {
                     .filter(|name| !name.is_empty())
                     .collect(),
                 cluster_domain: self.cluster_domain,
+                start_timeout: self.start_timeout,
             },
         };
         let data_dir = dir.path().to_owned();

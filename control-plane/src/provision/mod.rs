@@ -41,6 +41,9 @@ pub(crate) enum Error {
     /// Nothing is wrong, but what has to be waited for takes long: it is looked at again soon.
     #[error("{0}")]
     Waiting(String),
+    /// The same, where whoever waits is woken when it comes.
+    #[error("{0}")]
+    Watched(String),
 }
 
 impl Error {

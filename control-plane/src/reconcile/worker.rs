@@ -40,6 +40,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const IDLE_POLL: Duration = Duration::from_secs(1);
 /// Wait before what is waited for is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The same where a change wakes a worker.
+const LOOK_AGAIN_WATCHED: Duration = Duration::from_secs(30);
 /// Wait after the database did not answer.
 const STORE_AWAY_WAIT: Duration = Duration::from_secs(1);
 
@@ -124,6 +126,9 @@ impl<P: Provider> Reconciler<P> {
                 Interrupted::Action { source: provision::Error::Waiting(_), .. }
                 | Interrupted::Provider(provision::Error::Waiting(_)),
             ) => (jitter(LOOK_AGAIN), lease.failures),
+            Err(Interrupted::Action { source: provision::Error::Watched(_), .. }) => {
+                (jitter(LOOK_AGAIN_WATCHED), lease.failures)
+            }
             Err(error) => {
                 self.telemetry.pass_failed();
                 let failures = lease.failures.saturating_add(1);
@@ -382,7 +387,7 @@ impl<P: Provider> Reconciler<P> {
         if matches!(source, provision::Error::Store(_)) {
             return Ok(());
         }
-        let waits = matches!(source, provision::Error::Waiting(_));
+        let waits = matches!(source, provision::Error::Waiting(_) | provision::Error::Watched(_));
         let give_up = matches!(source, provision::Error::Permanent(_))
             || (!waits && lease.failures + 1 >= FAILURES_MAX);
         let why = error.to_string();

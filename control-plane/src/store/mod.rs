@@ -130,7 +130,11 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        Ok(self.pool.begin().await?)
+        let pool = self.pool.clone();
+        // A task of its own, which comes to its end even if the caller is dropped: a connection that was given back between BEGIN
+        // and its answer would keep the transaction open, and with it the locks of whoever has it next.
+        let begun = tokio::spawn(async move { pool.begin().await }).await;
+        begun.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed)).map_err(Error::from)
     }
 
     /// The pool, for the listener.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Client;
 use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, Preconditions,
@@ -26,7 +26,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const ECHO_WAIT: Duration = Duration::from_secs(3);
 /// Lines of a log that say how a container ended.
 const LOG_LINES: i64 = 4;
-/// Of these at most so many bytes.
+/// Events that are read to find the newest.
+const EVENTS_MAX: u32 = 50;
+/// Of a log at most so many bytes.
 const LOG_BYTES_MAX: i64 = 2_000;
 
 /// The API server.
@@ -139,6 +141,16 @@ impl Server {
         within(api.logs(pod, &params)).await.map_err(of_server(format!("reading the log of {pod:?}")))
     }
 
+    /// What the StatefulSet controller last said of why it can make no pod; nothing where nobody may know.
+    pub(super) async fn why_no_pod(&self, namespace: &str, set: &Seen) -> Option<String> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let about = format!("involvedObject.uid={},reason=FailedCreate", set.uid);
+        let params = ListParams::default().fields(&about).limit(EVENTS_MAX);
+        let events = within(api.list(&params)).await.ok()?.items;
+        let newest = events.into_iter().max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0));
+        newest?.message
+    }
+
     /// Waits until the cache is right, but not for long: who comes next looks anyway.
     pub(super) async fn await_cache(&self, right: impl Fn() -> bool) -> bool {
         let mut changed = self.cache.changed();
@@ -190,6 +202,8 @@ fn of_server(doing: String) -> impl FnOnce(Failure) -> Error {
             let said = format!("{doing}: Kubernetes refuses: {}", status.message);
             match status.code {
                 400 | 413 | 422 => Error::Permanent(said),
+                // So it says that a field is unknown, in what it has no kind of its own for.
+                500 if status.message.contains("typed patch object") => Error::Permanent(said),
                 409 | 429 | 500.. => Error::Waiting(said),
                 // A right or a quota that is missing can be given.
                 _ => Error::NotYet(said),

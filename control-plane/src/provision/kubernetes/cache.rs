@@ -6,11 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kube::api::{Api, DynamicObject};
+use kube::api::{Api, DynamicObject, TypeMeta};
+use kube::core::ApiResource;
+use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use parking_lot::{Mutex, RwLock};
+use rand::Rng as _;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +22,37 @@ use uuid::Uuid;
 
 use super::kinds::Kind;
 use super::names::{CLUSTER_ID, MANAGED_BY, MANAGER, WRITTEN};
+
+/// A watch is ended and taken up again after this, and given up a little later if its connection turns out to be dead, which nothing
+/// else would tell.
+const WATCH_SECONDS_MAX: u32 = 30;
+
+/// Wait before a watch that broke is tried again, at first.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+/// The longest such wait: an API server that is back is to be noticed soon.
+const PAUSE_MAX: Duration = Duration::from_secs(4);
+
+/// The waits before one more try, each twice as long as the one before, less a little so that control planes do not march in step.
+#[derive(Debug, Default)]
+struct Pauses {
+    tries: u32,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = PAUSE_FIRST.saturating_mul(1 << self.tries.min(16)).min(PAUSE_MAX);
+        self.tries += 1;
+        Some(pause.mul_f64(rand::rng().random_range(0.5..=1.0)))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
 
 /// An object as the API server has it. Its text is kept rather than the tree, which takes five times as much.
 #[derive(Debug)]
@@ -35,7 +70,10 @@ pub(super) struct Seen {
 
 impl Seen {
     /// What the API server answered.
-    pub(super) fn of(mut object: DynamicObject) -> Self {
+    pub(super) fn of(kind: Kind, mut object: DynamicObject) -> Self {
+        // What comes in a list does not say what it is.
+        let ApiResource { api_version, kind, .. } = kind.resource();
+        object.types = Some(TypeMeta { api_version, kind });
         let metadata = &mut object.metadata;
         metadata.managed_fields = None;
         Self {
@@ -135,8 +173,9 @@ impl Cache {
         api: Api<DynamicObject>,
         shutdown: CancellationToken,
     ) {
-        let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-        let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+        let config =
+            watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}")).timeout(WATCH_SECONDS_MAX);
+        let mut events = std::pin::pin!(watcher(api, config).backoff(Pauses::default()));
         let mut listing = Vec::new();
         loop {
             let event = tokio::select! {
@@ -178,7 +217,7 @@ impl Cache {
         for object in objects {
             let Some((cluster, name)) = place(&object) else { continue };
             due.insert(cluster);
-            inner.clusters.entry(cluster).or_default().insert((kind, name), Arc::new(Seen::of(object)));
+            inner.clusters.entry(cluster).or_default().insert((kind, name), Arc::new(Seen::of(kind, object)));
         }
         inner.clusters.retain(|_, objects| !objects.is_empty());
     }
@@ -193,7 +232,7 @@ impl Cache {
                 inner.clusters.remove(&cluster);
             }
         } else {
-            objects.insert((kind, name), Arc::new(Seen::of(object)));
+            objects.insert((kind, name), Arc::new(Seen::of(kind, object)));
         }
         self.due.lock().insert(cluster);
     }
@@ -248,11 +287,27 @@ mod tests {
     }
 
     #[test]
+    fn pauses_grow_stay_bounded_and_begin_anew() {
+        let mut pauses = Pauses::default();
+        assert!(pauses.next().is_some_and(|pause| pause <= PAUSE_FIRST));
+        assert!(pauses.by_ref().take(100).all(|pause| pause <= PAUSE_MAX));
+        pauses.reset();
+        assert!(pauses.next().is_some_and(|pause| pause <= PAUSE_FIRST));
+    }
+
+    #[test]
     fn what_was_found_right_is_not_compared_again() {
-        let seen = Seen::of(object(Uuid::nil(), "a", "1"));
+        let seen = Seen::of(Kind::Pod, object(Uuid::nil(), "a", "1"));
         assert!(!seen.is_right("x", |_| false));
         assert!(seen.is_right("x", |_| true));
         assert!(seen.is_right("x", |_| false), "asked again");
         assert!(!seen.is_right("y", |_| false));
+    }
+
+    #[test]
+    fn an_object_of_a_list_is_as_one_of_a_watch() {
+        let watched = object(Uuid::nil(), "a", "1");
+        let listed = DynamicObject { types: None, ..watched.clone() };
+        assert_eq!(Seen::of(Kind::Pod, listed).body(), Seen::of(Kind::Pod, watched).body());
     }
 }

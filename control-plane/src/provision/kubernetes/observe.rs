@@ -11,8 +11,9 @@ use super::api::is_as;
 use super::cache::{Objects, Seen};
 use super::kinds::Kind;
 use super::names::{self, REVISION};
+use super::prepare::shared;
 use super::render::{self, Desired, Of};
-use super::{shared, trouble};
+use super::trouble;
 use crate::domain::quantity;
 use crate::reconcile::plan::{Node, Nodes, Process};
 use crate::store;
@@ -77,7 +78,14 @@ fn is_reserved(of: &Of<'_>, node: &store::nodes::Node, objects: &Objects) -> boo
 }
 
 fn is_there(objects: &Objects, desired: &Desired) -> bool {
-    objects.get(&(desired.kind, desired.name.clone())).is_some_and(|seen| is_as(seen, desired))
+    let seen = objects.get(&(desired.kind, desired.name.clone()));
+    let right = seen.is_some_and(|seen| is_as(seen, desired));
+    if !right {
+        let (kind, name) = (desired.kind, desired.name.as_str());
+        let written = seen.map(|seen| seen.written.as_ref() == Some(&desired.written));
+        tracing::debug!(?kind, name, there = seen.is_some(), written, "not as it should be");
+    }
+    right
 }
 
 /// Whether all that pods need is as it should be, and how they should be is written where they are there.
@@ -127,24 +135,45 @@ pub(super) fn small_claims(of: &Of<'_>, objects: &Objects) -> Vec<Desired> {
     claims.map(|((_, name), _)| grown(name)).collect()
 }
 
-/// A pod that cannot start as it is made is given up after this.
-const BROKEN_PATIENCE: Duration = Duration::from_secs(3 * 60);
-/// One for which there is no room, after this: nodes and volumes may be on their way.
-pub(super) const ROOM_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// A pod for which there is no room is waited for so many times longer than one that cannot start as it is made: nodes and volumes may
+/// be on their way.
+const ROOM_FACTOR: u32 = 3;
 
-/// One that runs and only reads its log, after this.
-const RECOVERY_PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// One that runs, and only reads its log, so many times longer.
+const RECOVERY_FACTOR: u32 = 20;
 
-/// Whether a pod waits for something that does not come by itself soon, and how long it is worth waiting for.
-pub(super) fn stuck(pod: &Pod) -> Option<Duration> {
+/// Why a pod is not ready, if that is more than how every pod begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stuck {
+    /// It cannot start as it is made.
+    Broken,
+    /// There is no room for it.
+    NoRoom,
+    /// It runs.
+    Recovers,
+}
+
+impl Stuck {
+    /// How long it is worth waiting for, where `patience` is for one that cannot start.
+    pub(super) fn patience(self, patience: Duration) -> Duration {
+        match self {
+            Self::Broken => patience,
+            Self::NoRoom => patience * ROOM_FACTOR,
+            Self::Recovers => patience * RECOVERY_FACTOR,
+        }
+    }
+}
+
+/// Whether a pod waits for something that does not come by itself soon.
+pub(super) fn stuck(pod: &Pod) -> Option<Stuck> {
     match trouble::cause(pod)? {
         trouble::Cause::Told(trouble) => match trouble.reason.as_str() {
             "Starting" | "Stopping" => None,
-            "NotReady" => Some(RECOVERY_PATIENCE),
-            "Unschedulable" | "VolumePending" | "NodeLost" => Some(ROOM_PATIENCE),
-            _ => Some(BROKEN_PATIENCE),
+            "NotReady" => Some(Stuck::Recovers),
+            "Unschedulable" | "VolumePending" | "NodeLost" => Some(Stuck::NoRoom),
+            _ => Some(Stuck::Broken),
         },
-        trouble::Cause::Crashes { .. } => Some(BROKEN_PATIENCE),
+        trouble::Cause::Crashes { .. } => Some(Stuck::Broken),
     }
 }
 
