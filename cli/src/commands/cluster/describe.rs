@@ -42,6 +42,11 @@ fn described(all: &Value) -> Table {
     table.row(["partitions".into(), partitions(&all["cluster"]["status"]["partitions"])]);
     for broker in all["brokers"].as_array().into_iter().flatten() {
         table.row([format!("broker {}", text(broker, "/id")), one(broker)]);
+        if broker["trouble"].is_object() {
+            let trouble =
+                format!("{}: {}", text(broker, "/trouble/reason"), text(broker, "/trouble/message"));
+            table.row([String::new(), trouble]);
+        }
     }
     table
 }
@@ -88,6 +93,8 @@ mod tests {
         assert_eq!(one(&known), "running  controller  voter  leads 3 of 9  127.0.0.1:19092");
         let stopped = json!({"id": 2, "membership": "stopped", "is_voter": null});
         assert_eq!(one(&stopped), "stopped  leads - of -  -:-");
+        let all = json!({"brokers": [{"id": 2, "trouble": {"reason": "Unschedulable", "message": "no node takes its pod"}}]});
+        assert!(described(&all).render().contains("Unschedulable: no node takes its pod"));
         let health = json!({"total": 9, "under_replicated": 2, "under_min_isr": null, "offline": 0});
         assert_eq!(partitions(&health), "9  under-replicated 2  under min ISR -  offline 0");
         assert_eq!(partitions(&Value::Null), "-");

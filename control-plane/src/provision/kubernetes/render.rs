@@ -207,3 +207,188 @@ pub(super) fn pod_monitor(of: &Of<'_>) -> Desired {
     }});
     Desired::new(of, Kind::PodMonitor, of.cluster.name.clone(), body)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::cluster::{Engine, Spec, Status};
+    use crate::domain::pods::{ListenerKind, Pods};
+    use crate::store::nodes::External;
+
+    fn cluster() -> Stored {
+        let listener = |name: &str, kind, port| Outside {
+            name: name.to_owned(),
+            port: Some(port),
+            kind,
+            advertised_host: None,
+            allowed_cidrs: vec!["10.0.0.0/8".to_owned()],
+            annotations: [("example.net/scheme".to_owned(), "internal".to_owned())].into(),
+        };
+        let now = crate::clock::now();
+        Stored {
+            id: uuid::Uuid::nil(),
+            name: "orders".to_owned(),
+            project_id: uuid::Uuid::nil(),
+            project: "default".to_owned(),
+            spec: Spec {
+                brokers: 3,
+                engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
+                replication_factor: None,
+                min_insync_replicas: None,
+                restarts: 0,
+                deletion_protection: false,
+                config: [].into(),
+                labels: [].into(),
+                kubernetes: Some(Pods::default()),
+                listeners: vec![
+                    listener("near", ListenerKind::NodePort, 9094),
+                    listener("far", ListenerKind::LoadBalancer, 9095),
+                ],
+                version_before: None,
+                replacements: [].into(),
+            },
+            status: Status::pending(),
+            generation: 1,
+            deletion_requested_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            namespace: "kafka".to_owned(),
+            all_namespaces: false,
+            images: [].into(),
+            image_pull_policy: "IfNotPresent".to_owned(),
+            image_pull_secrets: Vec::new(),
+            cluster_domain: "cluster.local".to_owned(),
+            url: "http://headrace:8080".to_owned(),
+            start_timeout: Duration::from_secs(180),
+            pod_monitors: false,
+        }
+    }
+
+    fn node(node_id: i32) -> Node {
+        let external =
+            |kind, port, host: Option<&str>| External { host: host.map(ToOwned::to_owned), port, kind };
+        Node {
+            node_id,
+            host: format!("orders-{node_id}.orders-brokers.kafka.svc.cluster.local"),
+            joining: Some("controller.quorum.voters=1@h:9091".to_owned()),
+            sighting: None,
+            client_port: Some(9092),
+            internal_port: Some(9091),
+            admin_port: Some(9644),
+            external: [
+                ("near".to_owned(), external(ListenerKind::NodePort, 31_000, None)),
+                ("far".to_owned(), external(ListenerKind::LoadBalancer, 9095, Some("lb.example.net"))),
+            ]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn networks_reach_their_listener_and_nobody_else_the_internal_one() {
+        let (cluster, settings) = (cluster(), settings());
+        let of = Of { cluster: &cluster, settings: &settings, image: "headrace:0", owner: None };
+        let ingress = network_policy(&of).body["spec"]["ingress"].clone();
+        let from = |port: &str| {
+            let rules = ingress.as_array().into_iter().flatten();
+            let rule = rules.into_iter().find(|rule| {
+                rule["ports"].as_array().into_iter().flatten().any(|opened| opened["port"] == port)
+            });
+            rule.map(|rule| rule["from"].clone()).unwrap_or_default()
+        };
+        for listener in ["near", "far"] {
+            assert_eq!(from(listener), json!([{"ipBlock": {"cidr": "10.0.0.0/8"}}]), "{listener}");
+        }
+        let inner = from("internal");
+        assert_eq!(inner[0], json!({"podSelector": {"matchLabels": names::selector(cluster.id)}}));
+        assert_eq!(inner[1]["podSelector"]["matchLabels"]["app.kubernetes.io/name"], "headrace");
+        assert_eq!(from("client"), json!([{"namespaceSelector": {}}]));
+    }
+
+    #[test]
+    fn each_listener_has_a_service_of_its_own_for_each_broker() {
+        let (cluster, settings) = (cluster(), settings());
+        let of = Of { cluster: &cluster, settings: &settings, image: "headrace:0", owner: Some("uid") };
+        let services = broker_services(&of, 2, Some(&node(2)));
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["orders-broker-2", "orders-broker-2-near", "orders-broker-2-far"]);
+        let [inside, near, far] = services.as_slice() else { panic!("{names:?}") };
+        assert_eq!(inside.body["spec"]["type"], "ClusterIP");
+        assert_eq!(near.body["spec"]["ports"][0]["nodePort"], 31_000, "the one that it had");
+        assert_eq!(near.body["spec"]["externalTrafficPolicy"], "Local", "or nobody's address is seen");
+        assert_eq!(far.body["spec"]["loadBalancerSourceRanges"], json!(["10.0.0.0/8"]));
+        assert_eq!(far.body["spec"]["ports"][0].get("nodePort"), None);
+        assert_eq!(far.body["metadata"]["annotations"]["example.net/scheme"], "internal");
+        assert_eq!(far.body["metadata"]["ownerReferences"][0]["uid"], "uid");
+    }
+
+    #[test]
+    fn a_broker_tells_each_client_the_listener_by_which_it_came_and_joins_what_has_begun() {
+        let (mut cluster, settings) = (cluster(), settings());
+        let nodes = [node(1), node(2), node(3)];
+        let written = |cluster: &Stored| {
+            let of = Of { cluster, settings: &settings, image: "headrace:0", owner: None };
+            let map = config_map(&of, &nodes).expect("all is decided");
+            map.body["data"]["orders-2.properties"].as_str().expect("a text").to_owned()
+        };
+        let first = written(&cluster);
+        for expected in [
+            "PLAINTEXT://orders-2.orders-brokers.kafka.svc.cluster.local:9092",
+            "NEAR://${env:HEADRACE_NODE_IP}:31000",
+            "FAR://lb.example.net:9095",
+            "controller.quorum.voters=1@h:9091",
+            "broker.rack=${env:HEADRACE_ZONE}",
+        ] {
+            assert!(first.contains(expected), "{expected} in {first}");
+        }
+        cluster.status.observed_generation = 1;
+        let later = written(&cluster);
+        assert!(!later.contains("quorum.voters"), "with an empty disk it must not begin again: {later}");
+        assert!(later.contains("controller.quorum.bootstrap.servers=orders-1.orders-brokers"), "{later}");
+    }
+
+    #[test]
+    fn pods_are_spread_and_only_what_they_are_made_of_replaces_them() {
+        let (mut cluster, settings) = (cluster(), settings());
+        let set = |cluster: &Stored| {
+            stateful_set(&Of { cluster, settings: &settings, image: "headrace:0", owner: None }).body
+        };
+        let template = |set: &Value| set["spec"]["template"].clone();
+        let before = set(&cluster);
+        let spread = template(&before)["spec"]["topologySpreadConstraints"].clone();
+        assert_eq!(spread[0]["topologyKey"], "topology.kubernetes.io/zone");
+        assert_eq!(spread[1]["topologyKey"], "kubernetes.io/hostname");
+        for container in template(&before)["spec"]["containers"].as_array().expect("containers") {
+            let security = &container["securityContext"];
+            assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+            assert_eq!(security["readOnlyRootFilesystem"], true);
+        }
+        cluster.spec.brokers = 5;
+        cluster.spec.listeners[0].allowed_cidrs.clear();
+        cluster.spec.listeners[1].annotations.clear();
+        assert_eq!(template(&set(&cluster)), template(&before), "nobody is restarted for these");
+        cluster.spec.listeners[0].advertised_host = Some("kafka.example.net".to_owned());
+        assert_ne!(template(&set(&cluster)), template(&before));
+    }
+
+    #[test]
+    fn a_drain_takes_nobody_while_replicas_are_behind() {
+        let (mut cluster, settings) = (cluster(), settings());
+        let away = |cluster: &Stored| {
+            let of = Of { cluster, settings: &settings, image: "headrace:0", owner: None };
+            disruption_budget(&of).body["spec"]["maxUnavailable"].clone()
+        };
+        assert_eq!(away(&cluster), 1);
+        cluster.status.partitions =
+            Some(crate::domain::health::Partitions { total: 9, under_replicated: 1, ..Default::default() });
+        assert_eq!(away(&cluster), 0);
+        cluster.spec.brokers = 1;
+        assert_eq!(away(&cluster), 1, "there is nobody to wait for");
+    }
+}
