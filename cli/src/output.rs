@@ -74,7 +74,7 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| safe(&cell)).collect());
     }
 
-    fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         if self.rows.is_empty() && !self.empty.is_empty() {
             say(self.empty);
             return String::new();
