@@ -45,6 +45,7 @@ class Release:
 
     def install(self, **sets):
         self._apply("install", sets, "--wait", "--timeout", "120s")
+        self.replicas = sets.get("replicas", 2)
         self.known_base = None  # another port of the node
         self.until_ready()
         return self
@@ -86,5 +87,5 @@ class Release:
         def ready():
             assert self.api.get("/readyz", timeout=5).status == 200
             pods = self.pods()
-            return len(pods) == 2 and all(s["ready"] for p in pods for s in p["status"].get("containerStatuses", [{"ready": False}]))
+            return len(pods) == self.replicas and all(s["ready"] for p in pods for s in p["status"].get("containerStatuses", [{"ready": False}]))
         until("the control planes", ready, timeout)
