@@ -19,12 +19,10 @@ def timestamp(seconds):
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def full_name(tag):
-    """`headrace:1` as everything but Docker's own commands calls it: docker.io/library/headrace:1."""
+def is_full_name(tag):
+    """Whether a tag says at which host the image is. What it means without differs from tool to tool."""
     host, slash, _ = tag.partition("/")
-    if not slash:
-        return f"docker.io/library/{tag}"
-    return tag if "." in host or ":" in host or host == "localhost" else f"docker.io/{tag}"
+    return bool(slash) and ("." in host or ":" in host or host == "localhost")
 
 
 def _json(value):
@@ -34,7 +32,6 @@ def _json(value):
 class Image:
     def __init__(self, tag, architecture, created, layer, config):
         self.tag, self.architecture, self.created = tag, architecture, created
-        self.name = full_name(tag)
         self.files = {}
         platform = {"architecture": architecture, "os": "linux"}
         config_blob = self._blob("config.v1+json", _json({
@@ -54,7 +51,7 @@ class Image:
             "schemaVersion": 2,
             "mediaType": f"{MEDIA}index.v1+json",
             "manifests": [{**manifest, "platform": platform, "annotations": {
-                "io.containerd.image.name": self.name,
+                "io.containerd.image.name": tag,
                 "org.opencontainers.image.ref.name": tag.rpartition(":")[2],
             }}],
         })
