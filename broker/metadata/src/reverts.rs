@@ -2,8 +2,8 @@
 //!
 //! Raft takes it for granted that what a node has acknowledged stays there; openraft's leader is thrown off by a node
 //! that has less than it said. For a voter that is right: its word was counted, and only taking it out of the quorum
-//! and in again makes it a voter that can be counted on: the broker's registration does that. A learner's word counts for nothing, so it is simply sent
-//! everything again.
+//! and in again makes it a voter that can be counted on. A broker's registration does the one, AddRaftVoter the other. A
+//! learner's word counts for nothing, so it is simply sent everything again.
 
 use std::collections::BTreeMap;
 

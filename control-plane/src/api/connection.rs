@@ -81,9 +81,10 @@ async fn get(
     let machines = app.machines().addresses(&stored);
     let inside = inside(&stored, app.room().pods);
     let outside = stored.spec.listeners.iter().filter_map(|listener| {
-        let addresses: Option<Vec<String>> =
-            nodes.iter().map(|node| outside_address(node, listener, machines.get(&node.node_id)?)).collect();
-        Some(outside(listener, &addresses.filter(|addresses| !addresses.is_empty())?.join(",")))
+        // One broker that is away, so that it is not known where it runs, leaves the others to begin with.
+        let address = |node: &Node| outside_address(node, listener, machines.get(&node.node_id));
+        let addresses: Vec<String> = nodes.iter().filter_map(address).collect();
+        (!addresses.is_empty()).then(|| outside(listener, &addresses.join(",")))
     });
     let listeners = inside.into_iter().chain(outside).collect();
     Ok(Json(Connection { cluster: stored.name.clone(), listeners }))
@@ -94,9 +95,9 @@ fn inside(cluster: &Stored, pods: bool) -> Option<Way> {
     Some(way("internal", "internal", reach, cluster.status.bootstrap_servers.as_ref()?))
 }
 
-fn outside_address(node: &Node, listener: &Listener, machine: &str) -> Option<String> {
+fn outside_address(node: &Node, listener: &Listener, machine: Option<&String>) -> Option<String> {
     let external = node.external.get(&listener.name)?;
-    Some(format!("{}:{}", external.host.as_deref().unwrap_or(machine), external.port))
+    Some(format!("{}:{}", external.host.as_ref().or(machine)?, external.port))
 }
 
 fn outside(listener: &Listener, servers: &str) -> Way {

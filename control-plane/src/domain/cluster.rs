@@ -60,6 +60,27 @@ pub(crate) struct Spec {
     pub replacements: BTreeMap<i32, u32>,
 }
 
+#[cfg(test)]
+impl Spec {
+    /// As small a request as there is, for tests.
+    pub(crate) fn of(brokers: u32) -> Self {
+        Self {
+            brokers,
+            engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
+            replication_factor: None,
+            min_insync_replicas: None,
+            restarts: 0,
+            deletion_protection: false,
+            config: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            kubernetes: None,
+            listeners: Vec::new(),
+            version_before: None,
+            replacements: BTreeMap::new(),
+        }
+    }
+}
+
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Cluster {

@@ -153,13 +153,6 @@ pub(crate) enum ListenerKind {
     LoadBalancer,
 }
 
-impl Trouble {
-    /// Whether this is how every pod begins and ends.
-    pub(crate) fn passes(&self) -> bool {
-        matches!(self.reason.as_str(), "Starting" | "NotReady" | "Stopping")
-    }
-}
-
 /// Why a broker does not serve, as far as it can be seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = BrokerTrouble)]
@@ -168,6 +161,13 @@ pub(crate) struct Trouble {
     pub reason: String,
     /// For people.
     pub message: String,
+}
+
+impl Trouble {
+    /// Whether this is how every pod begins and ends.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self.reason.as_str(), "Starting" | "NotReady" | "Stopping")
+    }
 }
 
 #[cfg(test)]

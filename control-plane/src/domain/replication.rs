@@ -49,23 +49,10 @@ fn configured(spec: &Spec, key: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::{factor, min_isr, properties};
-    use crate::domain::cluster::{Engine, Spec};
+    use crate::domain::cluster::Spec;
 
     fn spec(brokers: u32) -> Spec {
-        Spec {
-            brokers,
-            engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
-            replication_factor: None,
-            min_insync_replicas: None,
-            restarts: 0,
-            deletion_protection: false,
-            config: [].into(),
-            labels: [].into(),
-            kubernetes: None,
-            listeners: Vec::new(),
-            version_before: None,
-            replacements: [].into(),
-        }
+        Spec::of(brokers)
     }
 
     #[test]

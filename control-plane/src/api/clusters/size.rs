@@ -64,23 +64,9 @@ fn too_many_brokers(spec: &Spec, asked: &Update, room: &Room) -> Option<FieldErr
 #[cfg(test)]
 mod tests {
     use super::{Room, Spec, Update, check, scales_in};
-    use crate::domain::cluster::Engine;
 
     fn spec(brokers: u32, replication_factor: Option<u32>, min_insync_replicas: Option<u32>) -> Spec {
-        Spec {
-            brokers,
-            engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
-            replication_factor,
-            min_insync_replicas,
-            restarts: 0,
-            deletion_protection: false,
-            config: [].into(),
-            labels: [].into(),
-            kubernetes: None,
-            listeners: Vec::new(),
-            version_before: None,
-            replacements: [].into(),
-        }
+        Spec { replication_factor, min_insync_replicas, ..Spec::of(brokers) }
     }
 
     fn named(spec: &Spec, asked: &Update) -> Vec<String> {

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::Settings;
 use super::cache::{Cache, Seen};
 use super::kinds::Kind;
-use super::names::{CLUSTER_ID, MANAGER};
+use super::names::{CLUSTER_ID, FINALIZER, MANAGER};
 use super::render::{Desired, Of};
 use crate::provision::Error;
 
@@ -119,9 +119,21 @@ impl Server {
         }
     }
 
-    /// Lets go of an object that was kept for us.
-    pub(super) async fn drop_finalizers(&self, namespace: &str, kind: Kind, name: &str) -> Result<(), Error> {
-        let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    /// Lets go of an object that was kept for us. What keeps it for others stays.
+    pub(super) async fn drop_finalizer(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        name: &str,
+        seen: &Seen,
+    ) -> Result<(), Error> {
+        let body = seen.body();
+        let all = body["metadata"]["finalizers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let others: Vec<_> = all.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+        // Fails where somebody added one meanwhile: then what is there is looked at again.
+        let patch = Patch::Merge(
+            json!({"metadata": {"finalizers": others, "resourceVersion": seen.resource_version}}),
+        );
         match within(self.api(namespace, kind).patch(name, &PatchParams::default(), &patch)).await {
             Err(Failure::Server(kube::Error::Api(status))) if status.code == 404 => Ok(()),
             other => other.map(drop).map_err(of_server(format!("letting go of {kind:?} {name:?}"))),

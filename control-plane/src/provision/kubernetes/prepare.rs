@@ -73,7 +73,7 @@ impl Kubernetes {
         for object in objects {
             self.server.apply(&of, &object).await?;
         }
-        self.server.drop_finalizers(self.namespace(cluster), Kind::ConfigMap, &cluster.name).await?;
+        self.server.drop_finalizer(self.namespace(cluster), Kind::ConfigMap, &cluster.name, &doomed).await?;
         let uid = doomed.uid.clone();
         let gone = || self.seen(cluster, Kind::ConfigMap, &cluster.name).is_none_or(|seen| seen.uid != uid);
         self.server.await_cache(gone).await;

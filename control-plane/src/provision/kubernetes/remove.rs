@@ -122,7 +122,7 @@ impl Kubernetes {
                 continue;
             }
             if kind == Kind::ConfigMap {
-                self.server.drop_finalizers(self.namespace(cluster), kind, &name).await?;
+                self.server.drop_finalizer(self.namespace(cluster), kind, &name, &seen).await?;
             }
             let policy = PropagationPolicy::Background;
             self.server.delete(self.namespace(cluster), kind, &name, &seen.uid, None, policy).await?;

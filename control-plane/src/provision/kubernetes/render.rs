@@ -213,7 +213,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::cluster::{Engine, Spec, Status};
+    use crate::domain::cluster::{Spec, Status};
     use crate::domain::pods::{ListenerKind, Pods};
     use crate::store::nodes::External;
 
@@ -233,21 +233,12 @@ mod tests {
             project_id: uuid::Uuid::nil(),
             project: "default".to_owned(),
             spec: Spec {
-                brokers: 3,
-                engine: Engine { kind: "headrace".to_owned(), version: "0".to_owned() },
-                replication_factor: None,
-                min_insync_replicas: None,
-                restarts: 0,
-                deletion_protection: false,
-                config: [].into(),
-                labels: [].into(),
                 kubernetes: Some(Pods::default()),
                 listeners: vec![
                     listener("near", ListenerKind::NodePort, 9094),
                     listener("far", ListenerKind::LoadBalancer, 9095),
                 ],
-                version_before: None,
-                replacements: [].into(),
+                ..Spec::of(3)
             },
             status: Status::pending(),
             generation: 1,
