@@ -128,13 +128,14 @@ impl Members {
         }
         let mut turn = self.turn.lock().await;
         let metrics = self.as_leader()?;
+        let known = metrics.committed_membership_config.membership().get_node(&id);
+        if known.is_none_or(|known| known.addr != address) {
+            let node = BTreeMap::from([(id, BasicNode { addr: address })]);
+            self.change(ChangeMembers::SetNodes(node), until).await?;
+        }
         turn.forget(id);
         turn.tell(&self.raft).await;
-        let known = metrics.committed_membership_config.membership().get_node(&id);
-        if known.is_some_and(|known| known.addr == address) {
-            return Ok(());
-        }
-        self.change(ChangeMembers::SetNodes(BTreeMap::from([(id, BasicNode { addr: address })])), until).await
+        Ok(())
     }
 
     pub(crate) async fn add_voter(

@@ -17,8 +17,8 @@ use crate::handlers::Context;
 
 /// How long it may take to make the broker a member of the metadata quorum.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long it may take to take its vote away.
-const DEMOTE_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long it may take to let it go.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 pub(crate) async fn handle(cx: &Context, request: BrokerRegistrationRequest) -> BrokerRegistrationResponse {
     match register(cx, request).await {
@@ -58,7 +58,7 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
     };
     register.previous_alive = former_lives_elsewhere(broker, &register);
     if !register.previous_alive && has_lost_its_disk(broker, &register) {
-        demote(broker, id).await?;
+        leave_quorum(broker, id).await?;
     }
     let address = broker.inter_broker_endpoint(&register.endpoints);
     let defaults = Arc::clone(&broker.defaults);
@@ -85,19 +85,22 @@ fn has_lost_its_disk(broker: &Broker, register: &RegisterBroker) -> bool {
     !known.is_empty() && !known.iter().any(|dir| register.log_dirs.contains(dir))
 }
 
-/// A voter that has forgotten what it agreed to must not be counted on any more: it becomes an observer, which is sent everything
-/// again, and whoever looks after the cluster makes it a voter when it has that (AddRaftVoter).
-async fn demote(broker: &Broker, id: i32) -> Result<(), ErrorCode> {
+/// What a member of the metadata quorum had is neither there any more nor to be counted on. It leaves, so that the leader forgets what
+/// it acknowledged, and is let in again as an observer that is sent everything. Whoever looks after the cluster then makes a former
+/// voter one again (AddRaftVoter).
+async fn leave_quorum(broker: &Broker, id: i32) -> Result<(), ErrorCode> {
     let voters = broker.metadata.status().voters;
-    if !voters.contains(&id) || voters.len() == 1 {
+    if voters == [id] {
         return Ok(());
     }
-    tracing::warn!(
-        broker = id,
-        "a voter of the metadata quorum has lost its disk: it is an observer from now on"
-    );
-    broker.metadata.remove_voter(id, DEMOTE_TIMEOUT).await.map_err(|error| {
-        tracing::warn!(broker = id, %error, "a voter that lost its disk could not be made an observer");
+    if voters.contains(&id) {
+        tracing::warn!(
+            broker = id,
+            "a voter of the metadata quorum has lost its disk: it is an observer from now on"
+        );
+    }
+    broker.metadata.remove_node(id, LEAVE_TIMEOUT).await.map_err(|error| {
+        tracing::warn!(broker = id, %error, "a broker that lost its disk could not be taken out of the metadata quorum");
         error.error_code()
     })
 }

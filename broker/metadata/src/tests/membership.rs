@@ -91,6 +91,31 @@ async fn an_observer_that_lost_its_disk_is_sent_everything_again() {
     cluster.stop().await;
 }
 
+/// The leader has heard of the loss, and been thrown off by it, before it is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voter_that_lost_its_disk_leaves_and_is_sent_everything_again() {
+    let mut cluster = Cluster::start([1, 2, 3], FAST).await;
+    let leader = cluster.leader().await.node_id();
+    let other = (1..=3).find(|node| *node != leader).unwrap();
+    for round in 0..2 {
+        for name in ["a", "b", "c"] {
+            cluster.commit(&format!("{name}{round}")).await;
+        }
+        cluster.lose(other).await;
+        cluster.start_node(other).await;
+        cluster.commit(&format!("d{round}")).await;
+        tokio::time::sleep(FAST.heartbeat * 4).await;
+        retry(&cluster, async |leader| leader.remove_node(other, DEADLINE).await).await;
+        retry(&cluster, async |leader| leader.ensure_learner(other, &address(other), DEADLINE).await).await;
+        cluster.converge(&[1, 2, 3], 4 * (round + 1)).await;
+        retry(&cluster, async |leader| leader.add_voter(other, &address(other), DEADLINE).await).await;
+    }
+    for node in cluster.all() {
+        until("all know the voters", || node.status().voters == [1, 2, 3]).await;
+    }
+    cluster.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quorum_grows_and_shrinks_under_load_and_a_restart_keeps_its_members() {
     let mut cluster = Cluster::start([1], FAST).await;
