@@ -39,7 +39,7 @@ def first_record(release, name):
     cluster = Cluster(release, name)
     cluster.create_topic("first")
     acked = []
-    producer = Producer({"bootstrap.servers": cluster.outside, "acks": "all", "log_level": 0})
+    producer = Producer({"bootstrap.servers": cluster.bootstrap, "acks": "all", "log_level": 0})
     producer.produce("first", b"record", on_delivery=lambda error, _: acked.append(error))
     producer.flush(30)
     assert acked == [None], acked

@@ -1,19 +1,13 @@
-"""A Kafka cluster that the control plane made in Kubernetes: its pods, its ways in, and whether it is well."""
+"""A Kafka cluster whose brokers are pods: its objects, its ways in, and whether it is well."""
 
 import glob
 import os
-import time
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource
-
-from harness.admin import create_topic
-from harness.load import Load
-from harness.records import read_all, values
+from harness import cluster
 from harness.wait import until
 from kubernetes.harness.kube import CLUSTER_ID, STATE
+from kubernetes.harness.watches import Readiness, is_ready
 
-WELL = {"under_replicated": 0, "under_min_isr": 0, "offline": 0}
 OUTSIDE = {"name": "external", "type": "nodeport"}
 
 
@@ -22,10 +16,10 @@ def spec(brokers=3, **more):
     return {"brokers": brokers, "kubernetes": {"storage": {"size": "100Mi"}}, "listeners": [OUTSIDE], **more}
 
 
-class Cluster:
+class Cluster(cluster.Cluster):
     def __init__(self, release, name):
-        self.release, self.kube, self.name = release, release.kube, name
-        self.id = release.api.ok("GET", f"/v1/clusters/{name}")["id"]
+        self.release, self.kube = release, release.kube
+        super().__init__(name)
 
     @classmethod
     def create(cls, release, name, **more):
@@ -35,22 +29,6 @@ class Cluster:
     @property
     def api(self):
         return self.release.api
-
-    def state(self):
-        return self.api.ok("GET", f"/v1/clusters/{self.name}")
-
-    def brokers(self):
-        return self.api.ok("GET", f"/v1/clusters/{self.name}/brokers")["items"]
-
-    def condition(self, kind):
-        return next((c for c in self.state()["status"]["conditions"] if c["type"] == kind), None)
-
-    def troubles(self):
-        return {b["id"]: b["trouble"] for b in self.brokers() if b["trouble"]}
-
-    @property
-    def count(self):
-        return self.state()["brokers"]
 
     @property
     def selector(self):
@@ -68,49 +46,43 @@ class Cluster:
 
     @property
     def inside(self):
+        """What clients in the cluster begin with."""
         return f"{self.name}-bootstrap.{self.kube.namespace}.svc.cluster.local:9092"
 
     @property
-    def outside(self):
+    def bootstrap(self):
         """What clients outside begin with."""
         listeners = self.api.ok("GET", f"/v1/clusters/{self.name}/connection")["listeners"]
         return next(one["bootstrap_servers"] for one in listeners if one["name"] == OUTSIDE["name"])
 
-    def create_topic(self, topic, **kw):
-        create_topic(self.outside, topic, **{"replicas": 3, **kw})
+    def containers(self):
+        """What Kubernetes says of each broker's container that runs."""
+        found = {n: next(c for c in p["status"].get("containerStatuses", [{"name": "broker"}]) if c["name"] == "broker")
+                 for n, p in self.pods().items()}
+        return {n: c for n, c in found.items() if "running" in c.get("state", {})}
 
-    def patch(self, body):
-        return self.api.ok("PATCH", f"/v1/clusters/{self.name}", body)["id"]
+    def instances(self):
+        return {n: c["containerID"] for n, c in self.containers().items()}
 
-    def well(self, count=None, timeout=60):
-        """Once all brokers serve, and every one of them sees all replicas in sync."""
-        count = count or self.count
+    def started(self):
+        return {n: c["state"]["running"]["startedAt"] for n, c in self.containers().items()}
 
-        def is_well():
-            status = self.state()["status"]
-            assert status["state"] == "running" and status["brokers_ready"] == count, status
-            assert status["partitions"] and WELL.items() <= status["partitions"].items(), status
-            pods = self.pods()
-            assert len(pods) == count and all(is_ready(p) for p in pods.values()), [p["status"] for p in pods.values()]
-            for address in self.outside.split(","):
-                seen = self.metadata(address)
-                late = [(t.topic, p.id, p.isrs) for t in seen.topics.values() for p in t.partitions.values()
-                        if p.leader < 0 or len(p.isrs) < len(p.replicas)]
-                assert len(seen.brokers) == count and not late, f"{address} sees {sorted(seen.brokers)}, late {late[:5]}"
-            return self
-        return until(f"cluster {self.name} of {count} to be well", is_well, timeout, every=0.3)
+    def disk(self, node):
+        return self.kube.get("persistentvolumeclaims", f"data-{self.pod(node)}")["spec"]["volumeName"]
 
-    def metadata(self, address=None):
-        try:
-            return AdminClient({"bootstrap.servers": address or self.outside, "log_level": 0}).list_topics(timeout=5)
-        except KafkaException as e:
-            raise AssertionError(f"{address}: {e}")
+    def kill(self, node):
+        self.kube.kill_in_pod(self.pod(node), "headrace broker")
 
-    def config_of(self, node, key):
-        """As the broker itself says."""
-        admin = AdminClient({"bootstrap.servers": self.outside})
-        resource = ConfigResource(ConfigResource.Type.BROKER, str(node))
-        return admin.describe_configs([resource])[resource].result(10)[key].value
+    def watching(self):
+        return Readiness(self)
+
+    def left(self):
+        return list(self.kube.all_of(self.id))
+
+    def look(self, count):
+        super().look(count)
+        pods = self.pods()
+        assert len(pods) == count and all(is_ready(p) for p in pods.values()), [p["status"] for p in pods.values()]
 
     def lose_volume(self, node):
         """A broker's volume is gone, with all that was on it, and it is given another."""
@@ -131,42 +103,4 @@ class Cluster:
 
     def volume(self, node):
         """Where the node has a broker's volume."""
-        name = self.kube.get("persistentvolumeclaims", f"data-{self.pod(node)}")["spec"]["volumeName"]
-        return f"{STATE}/volumes/{name}"
-
-    def delete(self):
-        self.api.delete_cluster(self.name)
-
-    def loaded(self, topic):
-        """A producer to a topic of its own."""
-        self.create_topic(topic)
-        return Written(self, topic)
-
-
-class Written(Load):
-    """A producer that runs while something happens; afterwards all that was acknowledged must be there, in order, none twice."""
-
-    def __init__(self, cluster, topic):
-        self.cluster, self.told = cluster, []
-        super().__init__(cluster.outside, topic, log_level=0, error_cb=lambda error: self.told.append(f"{time.strftime('%X')} {error}"))
-
-    def __enter__(self):
-        super().__enter__()
-        self.goes_on()
-        return self
-
-    def goes_on(self, records=200, timeout=60):
-        def more(acked=self.acked):
-            assert self.acked >= acked + records, f"{self.sent} sent, {self.acked} acked, {self.failed[:3]}, told: {self.told[-8:]}"
-            return True
-        until("the load to go on", more, timeout)
-
-    def check(self):
-        assert self.failed == [], self.failed[:5]
-        found = values(read_all(self.cluster.outside, self.topic))
-        assert found == [str(i) for i in range(self.sent)], f"{self.sent} sent, {len(found)} found, {len(set(found))} of them different"
-
-
-def is_ready(pod):
-    return "deletionTimestamp" not in pod["metadata"] and any(
-        c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        return f"{STATE}/volumes/{self.disk(node)}"

@@ -6,7 +6,10 @@ import threading
 import time
 import urllib.parse
 
-from kubernetes.harness.clusters import is_ready
+
+def is_ready(pod):
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
 
 
 class _Noting:

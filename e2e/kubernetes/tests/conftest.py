@@ -14,7 +14,7 @@ from kubernetes.harness.kube import KEEP, Kube
 from kubernetes.harness.release import Release
 
 NAMESPACE = "headrace-e2e"
-ORDER = ["install", "create", "clients", "quiet", "drift", "pods_lost", "changes", "drain", "troubles", "versions", "control_plane_killed",
+ORDER = ["install", "create", "provider", "clients", "quiet", "drift", "pods_lost", "changes", "drain", "troubles", "versions", "control_plane_killed",
          "api_server_away", "volumes_lost", "grow", "delete", "tutorial", "upgrade"]
 current = {}
 

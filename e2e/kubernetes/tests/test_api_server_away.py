@@ -16,7 +16,7 @@ def test_producers_and_operations_outlast_kubernetes_control_plane(release, orde
     orders.well()
     before, api = orders.uids(), release.api
     orders.create_topic("java-meanwhile")
-    bootstrap = orders.outside
+    bootstrap = orders.bootstrap
     java = JavaProducer(release.kube, orders.inside, "java-meanwhile", (AWAY_SECONDS + 20) * 200, 200)
     try:
         until("the Java producer to begin", lambda: "started" in release.kube.kubectl("logs", java.name, check=False).stdout, 30)
@@ -40,7 +40,7 @@ def test_producers_and_operations_outlast_kubernetes_control_plane(release, orde
         assert all(uid != before[n] for n, uid in orders.uids().items())
         assert f"acked {java.count} failed 0" in java.finish(180)
         measured.note("Kubernetes away: longest time without an answer", load.longest_wait)
-        assert bootstrap == orders.outside
+        assert bootstrap == orders.bootstrap
         load.check()
     finally:
         java.remove()

@@ -34,7 +34,7 @@ def test_what_is_written_on_one_side_is_read_on_the_other(orders, clients):
     with orders.loaded("both-sides") as load:
         load.goes_on()
     load.check()
-    assert values(read_all(orders.outside, "inside")) == [str(i) for i in range(2100)]
+    assert values(read_all(orders.bootstrap, "inside")) == [str(i) for i in range(2100)]
     read = json.loads(clients.python(READ, orders.inside, "both-sides").stdout)
     assert read == [str(i) for i in range(load.sent)]
 
@@ -44,7 +44,7 @@ def test_each_side_is_told_its_own_addresses(orders, clients):
     namespace = orders.kube.namespace
     assert inside == [f"orders-{n}.orders-brokers.{namespace}.svc.cluster.local:9092" for n in (1, 2, 3)]
     outside = sorted(f"{b.host}:{b.port}" for b in orders.metadata().brokers.values())
-    assert outside == sorted(orders.outside.split(",")) and all(a.startswith(f"{NODE_IP}:") for a in outside)
+    assert outside == sorted(orders.bootstrap.split(",")) and all(a.startswith(f"{NODE_IP}:") for a in outside)
 
 
 def test_racks_are_the_nodes_zones(orders):

@@ -16,7 +16,7 @@ def test_three_brokers_take_a_record_within_thirty_seconds(release):
     op = api.operation(api.ok("POST", "/v1/clusters", {"name": "first", **spec()})["id"])
     made = time.monotonic() - started
     cluster = Cluster(release, "first")
-    bootstrap = cluster.outside
+    bootstrap = cluster.bootstrap
     cluster.create_topic("t")
     answers = []
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})

@@ -55,7 +55,7 @@ def test_an_edit_is_undone(orders, what):
 
 @pytest.mark.parametrize("kind, name", DELETED)
 def test_a_deleted_object_comes_back(orders, kind, name):
-    kube, before = orders.kube, orders.outside
+    kube, before = orders.kube, orders.bootstrap
     uid = kube.get(kind, name)["metadata"]["uid"]
 
     def is_back():
@@ -66,7 +66,7 @@ def test_a_deleted_object_comes_back(orders, kind, name):
     pods = put_right(orders, f"{kind} {name}", lambda: kube.kubectl("delete", kind, name, "--wait=false", *cascade), is_back)
     orders.well()
     assert orders.uids() == pods
-    assert orders.outside == before, "clients outside find the brokers where they were"
+    assert orders.bootstrap == before, "clients outside find the brokers where they were"
 
 
 @pytest.mark.parametrize("cascade", ["background", "orphan"])

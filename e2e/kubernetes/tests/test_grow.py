@@ -1,7 +1,7 @@
 """Three brokers become five, and volumes are asked to grow."""
 
 from harness.wait import until
-from kubernetes.harness.clusters import Written
+from harness.cluster import Written
 
 
 def test_three_become_five_and_nobody_is_restarted(orders):
@@ -15,7 +15,7 @@ def test_three_become_five_and_nobody_is_restarted(orders):
     after = orders.uids()
     assert {n: after[n] for n in before} == before and sorted(after) == [1, 2, 3, 4, 5]
     load.check()
-    assert len(orders.outside.split(",")) == 5
+    assert len(orders.bootstrap.split(",")) == 5
     spread = orders.api.ok("POST", "/v1/clusters/orders/topics", {"name": "spread", "partitions": 15})
     assert {n for p in spread["partition_details"] for n in p["replicas"]} == {1, 2, 3, 4, 5}
 

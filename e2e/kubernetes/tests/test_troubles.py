@@ -115,7 +115,7 @@ def test_a_broker_that_is_given_too_little_memory_says_so(release):
         until("pods", cluster.pods, 30)
         until("the operation to end, or trouble", lambda: cluster.troubles() or
               release.api.ok("GET", f"/v1/operations/{op['id']}")["state"] == "succeeded", 30)
-        producer = Producer({"bootstrap.servers": cluster.outside, "log_level": 0, "message.timeout.ms": 20_000})
+        producer = Producer({"bootstrap.servers": cluster.bootstrap, "log_level": 0, "message.timeout.ms": 20_000})
         for _ in range(200):
             producer.produce("much", b"x" * 100_000)
             producer.poll(0)

@@ -28,7 +28,7 @@ def test_an_upgrade_is_not_noticed(release, stays):
 def test_uninstall_leaves_clusters_and_data_and_install_finds_them_again(release, stays):
     brokers = stays.uids()
     known = {key: o["metadata"]["uid"] for key, o in release.kube.all_of(stays.id).items()}
-    bootstrap, count = stays.outside, stays.count
+    bootstrap, count = stays.bootstrap, stays.count
     with stays.loaded("uninstalled") as load:
         release.uninstall()
         until("no control plane", lambda: release.pods() == [], 60)
@@ -39,7 +39,7 @@ def test_uninstall_leaves_clusters_and_data_and_install_finds_them_again(release
         load.goes_on()
         release.api.operation(stays.patch({"labels": {"found": "again"}}))
     stays.well(count)
-    assert stays.uids() == brokers and stays.outside == bootstrap
+    assert stays.uids() == brokers and stays.bootstrap == bootstrap
     load.check()
     assert release.api.ok("GET", "/v1/clusters/stays")["labels"] == {"found": "again"}
     stays.delete()

@@ -1,0 +1,74 @@
+"""A cluster whose brokers are processes of this machine."""
+
+import os
+import signal
+import threading
+import time
+
+from harness import processes
+from harness.cluster import Cluster
+
+
+class LocalCluster(Cluster):
+    def __init__(self, service, name):
+        self.service = service
+        super().__init__(name)
+        self.folder = service.cluster_dir({"id": self.id})
+
+    @classmethod
+    def create(cls, service, name, **spec):
+        service.api.create_cluster(name, **spec)
+        return cls(service, name)
+
+    @property
+    def api(self):
+        return self.service.api
+
+    @property
+    def bootstrap(self):
+        return self.state()["status"]["bootstrap_servers"]
+
+    def instances(self):
+        """The process of each broker by its id."""
+        read = lambda n: int(open(os.path.join(self.folder, n, "broker.pid")).read())
+        return {int(n.removeprefix("broker-")): read(n) for n in os.listdir(self.folder) if n.startswith("broker-")}
+
+    def started(self):
+        return {n: os.stat(f"/proc/{pid}").st_ctime for n, pid in self.instances().items()}
+
+    def disk(self, node):
+        """What tells a broker's disk from another one."""
+        lines = open(os.path.join(self.folder, f"broker-{node}", "data", "meta.properties")).read().splitlines()
+        return next(line for line in lines if line.startswith("directory.id="))
+
+    def kill(self, node, sig=signal.SIGKILL):
+        os.kill(self.instances()[node], sig)
+
+    def watching(self):
+        return _Processes(self.folder)
+
+    def left(self):
+        """What is there of it, once it is deleted."""
+        return [*processes.of(self.folder).values(), *([self.folder] if os.path.exists(self.folder) else [])]
+
+
+class _Processes:
+    """Notes the fewest broker processes of a cluster that were seen at once."""
+
+    def __init__(self, folder):
+        self.folder, self.fewest = folder, 1_000
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self.stopping.is_set():
+            self.fewest = min(self.fewest, len(processes.brokers(self.folder)))
+            time.sleep(0.02)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
