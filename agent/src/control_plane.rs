@@ -57,12 +57,17 @@ enum Verdict {
 }
 
 /// The sending half.
+/// So often is a key tried that the control plane refuses.
+const KEY_TRIES_MAX: u32 = 3;
+
 pub(crate) struct Sender {
     config: Arc<Config>,
     identity: Identity,
     shared: Arc<Shared>,
     http: reqwest::Client,
     key: String,
+    /// The key that was refused last, and how often in a row.
+    refused: (String, u32),
     url: usize,
     registered: bool,
     batch_max: usize,
@@ -86,6 +91,7 @@ impl Sender {
             shared,
             http,
             key: String::new(),
+            refused: (String::new(), 0),
             url: 0,
             registered: false,
             batch_max: BATCH_REPORTS_MAX,
@@ -93,9 +99,9 @@ impl Sender {
         })
     }
 
-    /// Sends for ever. Dropping the future is how it ends.
+    /// Sends until the control plane has refused one key too often. Dropping the future is how it ends otherwise.
     pub(crate) async fn run(&mut self) {
-        loop {
+        while self.refused.1 < KEY_TRIES_MAX {
             if self.registered && self.shared.buffer.lock().is_empty() {
                 self.shared.wake.notified().await;
                 continue;
@@ -189,7 +195,9 @@ impl Sender {
                     "the control plane refuses this agent's API key; reports wait. Put a key of the role `agent` for this cluster into the file"
                 );
                 // Read again next time: someone may have put a new one there.
-                self.key.clear();
+                let key = std::mem::take(&mut self.key);
+                let times = if self.refused.0 == key { self.refused.1 + 1 } else { 1 };
+                self.refused = (key, times);
                 Some(backoff::LONGEST)
             }
             Verdict::TooLarge if self.batch_max > 1 => {
@@ -222,6 +230,7 @@ impl Sender {
             tracing::info!(waiting, "the control plane answers again");
         }
         self.failures = 0;
+        self.refused.1 = 0;
         self.batch_max = BATCH_REPORTS_MAX;
         if let Some(interval_ms) = interval_ms {
             *self.shared.interval.lock() =

@@ -140,6 +140,17 @@ async fn a_server_error_keeps_and_a_refusal_drops() {
 }
 
 #[tokio::test]
+async fn a_key_that_stays_refused_ends_the_agent() {
+    let refusal = || (401, json!({"code": "unauthorized"}));
+    let (url, _, _) = server(vec![refusal(), refusal(), refusal()]).await;
+    let (mut sender, _dir) = sender(vec![url], 1);
+    for _ in 0..KEY_TRIES_MAX {
+        assert_eq!(sender.step().await, Some(backoff::LONGEST));
+    }
+    tokio::time::timeout(Duration::from_secs(10), sender.run()).await.expect("it ends");
+}
+
+#[tokio::test]
 async fn a_refused_key_is_read_again_and_nothing_is_lost() {
     let (url, _, script) = server(vec![(401, json!({"code": "unauthorized"}))]).await;
     let (mut sender, dir) = sender(vec![url], 1);

@@ -45,13 +45,18 @@ pub struct Options {
     pub config: Config,
 }
 
-/// Why the agent could not start. Once it runs it does not end by itself.
+/// Why the agent could not start, or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("writing {path}: {source}; the folder `state_dir` must exist and be writable")]
     PidFile { path: PathBuf, source: std::io::Error },
     #[error("setting up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
+    /// A file that is mounted into a container may never show its new content there: only another container sees it.
+    #[error(
+        "the control plane refuses the API key in {path}; started anew, the agent looks whether there is another"
+    )]
+    KeyRefused { path: PathBuf },
 }
 
 /// Watches the broker and reports until `shutdown` resolves. A current-thread runtime is enough.
@@ -76,11 +81,11 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
         "the agent watches its broker"
     );
     let mut sender = Sender::new(config.clone(), identity, shared.clone())?;
-    let mut observer = Observer::new(config)?;
+    let mut observer = Observer::new(Arc::clone(&config))?;
     tokio::select! {
         () = shutdown => {}
         () = watch(&mut observer, &shared) => {}
-        () = sender.run() => {}
+        () = sender.run() => return Err(Error::KeyRefused { path: config.api_key_file.clone() }),
     }
     tracing::info!(waiting = shared.buffer.lock().len(), "stopping: sending what is left");
     let farewell = async { while !shared.buffer.lock().is_empty() && sender.step().await.is_none() {} };

@@ -81,6 +81,8 @@ pub enum ProviderOptions {
         image_pull_policy: String,
         /// With what it is pulled: names of Secrets.
         image_pull_secrets: Vec<String>,
+        /// Labels of the brokers' PodMonitors.
+        pod_monitor_labels: Vec<(String, String)>,
         /// The domain of the Kubernetes cluster's names.
         cluster_domain: String,
         /// A broker whose pod cannot start is given up after this; one for which there is no room is waited for three times as
@@ -253,6 +255,7 @@ impl Service {
                 other_images,
                 image_pull_policy,
                 image_pull_secrets,
+                pod_monitor_labels,
                 cluster_domain,
                 start_timeout,
             } => {
@@ -272,6 +275,7 @@ impl Service {
                     url,
                     start_timeout,
                     pod_monitors: false,
+                    pod_monitor_labels: pod_monitor_labels.into_iter().collect(),
                 };
                 let provider = Arc::new(Kubernetes::connect(settings, binary, self.store.clone()).await?);
                 let watched = Arc::clone(&provider);

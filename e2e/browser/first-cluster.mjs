@@ -1,5 +1,5 @@
 // A newcomer in a browser: signs in with the key, makes a cluster, sees it run, makes a topic, gives the cluster more brokers, sees what
-// its partitions lack while one of them is away, and restarts it.
+// its partitions lack while one of them is away, restarts it and replaces a broker.
 // usage: node first-cluster.mjs BASE_URL KEY NAME SCREENSHOT_DIR CLUSTERS_DIR
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -106,6 +106,16 @@ try {
   await page.waitForURL("**/operations/*");
   await page.waitForFunction(() => document.querySelector('[role="progressbar"][aria-label="Progress"]')?.getAttribute("aria-valuenow") === "100", null, { timeout: 120_000 });
   await shot("restarted");
+
+  await page.goBack();
+  await page.getByLabel("Broker", { exact: true }).selectOption("2");
+  await page.getByRole("button", { name: "Replace", exact: true }).click();
+  await page.getByLabel("Type broker 2 to confirm").fill("broker 2");
+  await shot("replace");
+  await page.getByRole("button", { name: "Replace broker" }).click();
+  await page.waitForURL("**/operations/*");
+  await page.waitForFunction(() => document.querySelector('[role="progressbar"][aria-label="Progress"]')?.getAttribute("aria-valuenow") === "100", null, { timeout: 120_000 });
+  await shot("replaced");
 } catch (e) {
   await shot("failed");
   problems.push(String(e));
@@ -117,4 +127,4 @@ if (problems.length) {
   console.error(problems.join("\n"));
   process.exit(1);
 }
-console.log("signed in, made a cluster, saw it run, made a topic, gave it more brokers, saw one away, restarted it");
+console.log("signed in, made a cluster, saw it run, made a topic, gave it more brokers, saw one away, restarted it, replaced a broker");

@@ -70,6 +70,15 @@ pub(crate) struct ControlPlane {
         value_delimiter = ','
     )]
     image_pull_secrets: Vec<String>,
+    /// With kubernetes: a label of the brokers' PodMonitors, by which a Prometheus selects them; repeat for more
+    #[arg(
+        long = "pod-monitor-label",
+        env = "HEADRACE_POD_MONITOR_LABELS",
+        value_name = "KEY=VALUE",
+        value_delimiter = ',',
+        value_parser = key_value
+    )]
+    pod_monitor_labels: Vec<(String, String)>,
     /// With kubernetes: the domain of its names
     #[arg(long, env = "HEADRACE_CLUSTER_DOMAIN", value_name = "DOMAIN", default_value = "cluster.local")]
     cluster_domain: String,
@@ -107,6 +116,7 @@ impl ControlPlane {
                     .into_iter()
                     .filter(|name| !name.is_empty())
                     .collect(),
+                pod_monitor_labels: self.pod_monitor_labels,
                 cluster_domain: self.cluster_domain,
                 start_timeout: self.start_timeout,
             },

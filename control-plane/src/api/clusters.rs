@@ -164,7 +164,9 @@ async fn update(
     store::clusters::write_request(&mut transaction, &stored).await?;
     let kind = if stored.spec.engine.version != version {
         // One that is under way is overtaken: it must not be told to have succeeded.
-        store::operations::cancel_unfinished(&mut transaction, stored.id, stored.updated_at).await?;
+        let overtaken = Some(Kind::ClusterUpgrade);
+        store::operations::cancel_unfinished(&mut transaction, stored.id, overtaken, stored.updated_at)
+            .await?;
         Kind::ClusterUpgrade
     } else if grows {
         Kind::ClusterScaleOut
@@ -214,7 +216,7 @@ async fn delete(
     if validate_only {
         return Ok(Json(Cluster::from(stored)).into_response());
     }
-    store::operations::cancel_unfinished(&mut transaction, stored.id, now).await?;
+    store::operations::cancel_unfinished(&mut transaction, stored.id, None, now).await?;
     stored.status.state = ClusterState::Deleting;
     store::clusters::write_request(&mut transaction, &stored).await?;
     store::clusters::write_status(&mut transaction, stored.id, &stored.status).await?;
@@ -243,23 +245,50 @@ async fn restart(
     if_match: IfMatch,
     idempotency: Idempotency,
 ) -> Result<Response, Problem> {
-    let mut work = match idempotency.begin(app.store(), &caller, [0; 32]).await? {
-        Begun::Fresh(work) => work,
-        Begun::Replayed(response) => return Ok(response),
-    };
-    let db = work.db();
-    let mut stored = lock(db, &caller, &cluster).await?;
-    if_match.check(stored.generation)?;
-    if stored.deletion_requested_at.is_some() {
-        return Err(being_deleted(&stored));
-    }
-    stored.spec.restarts = stored.spec.restarts.wrapping_add(1);
-    stored.generation += 1;
-    stored.updated_at = clock::now();
-    store::clusters::write_request(db, &stored).await?;
-    let operation = begin(db, &caller, &stored, Kind::ClusterRestart).await?;
-    work.finish(StatusCode::ACCEPTED, Some(&path(&operation)), &operation, &operation, stored.updated_at)
+    let asked = Asked { caller, cluster, if_match, idempotency };
+    asked
+        .begin(&app, Kind::ClusterRestart, |stored| {
+            stored.spec.restarts = stored.spec.restarts.wrapping_add(1);
+            Ok(())
+        })
         .await
+}
+
+/// A request without a body that something be done to a cluster's brokers.
+struct Asked {
+    caller: Caller,
+    cluster: String,
+    if_match: IfMatch,
+    idempotency: Idempotency,
+}
+
+impl Asked {
+    /// Begins the operation, unless it has been under this idempotency key; `change` writes what is asked for into the definition.
+    async fn begin(
+        self,
+        app: &App,
+        kind: Kind,
+        change: impl FnOnce(&mut Stored) -> Result<(), Problem>,
+    ) -> Result<Response, Problem> {
+        let Self { caller, cluster, if_match, idempotency } = self;
+        let mut work = match idempotency.begin(app.store(), &caller, [0; 32]).await? {
+            Begun::Fresh(work) => work,
+            Begun::Replayed(response) => return Ok(response),
+        };
+        let db = work.db();
+        let mut stored = lock(db, &caller, &cluster).await?;
+        if_match.check(stored.generation)?;
+        if stored.deletion_requested_at.is_some() {
+            return Err(being_deleted(&stored));
+        }
+        change(&mut stored)?;
+        stored.generation += 1;
+        stored.updated_at = clock::now();
+        store::clusters::write_request(db, &stored).await?;
+        let operation = begin(db, &caller, &stored, kind).await?;
+        work.finish(StatusCode::ACCEPTED, Some(&path(&operation)), &operation, &operation, stored.updated_at)
+            .await
+    }
 }
 
 fn read_validate_only(query: QueryFields) -> Result<bool, Problem> {

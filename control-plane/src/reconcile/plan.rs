@@ -164,7 +164,7 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     let wanted: Nodes = (1..=last).map(|id| (id, nodes.get(&id).copied().unwrap_or_default())).collect();
     let surplus: Nodes =
         nodes.iter().filter(|(id, _)| !wanted.contains_key(id)).map(|(id, node)| (*id, *node)).collect();
-    if let Some(actions) = replace_one(&wanted) {
+    if let Some(actions) = replace_one(brokers, &wanted, observed.view.as_ref()) {
         return actions;
     }
     let mut actions = bring_up(&wanted);
@@ -183,15 +183,28 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     actions
 }
 
+/// A broker that is there with data although fewer are asked for, and how many are. Nobody can ask for fewer, so this is an accident,
+/// such as a database that was restored from before they were more: what they have must not go for it.
+pub(crate) fn unasked_data(desired: Desired, observed: &Observed) -> Option<(i32, u32)> {
+    let Desired::Present { brokers } = desired else { return None };
+    let last = i32::try_from(brokers).unwrap_or(i32::MAX);
+    let (id, _) = observed.nodes.iter().find(|(id, node)| **id > last && node.data)?;
+    Some((*id, brokers))
+}
+
 /// The next broker that is to begin with an empty disk, whether it serves or cannot be brought back. The others have to be there,
-/// for it gets all records from them again.
-fn replace_one(wanted: &Nodes) -> Option<Vec<Action>> {
+/// for it gets all records from them again; and as many as should vote, for one that begins anew has no vote.
+fn replace_one(brokers: u32, wanted: &Nodes, view: Option<&View>) -> Option<Vec<Action>> {
     let (id, _) = wanted.iter().find(|(_, node)| node.condemned && node.reserved && node.prepared)?;
     let others = wanted.iter().filter(|(other, _)| *other != id);
     if others.clone().count() == 0 || others.clone().any(|(_, node)| node.is_down() || node.is_awaited()) {
         return None;
     }
     let id = *id;
+    let voters = view.map(|view| add_voters(brokers, wanted, view)).unwrap_or_default();
+    if !voters.is_empty() {
+        return Some(voters);
+    }
     Some(vec![
         Action::AwaitSpare(id),
         Action::Replace(id),
@@ -226,7 +239,8 @@ fn add_voters(brokers: u32, wanted: &Nodes, view: &View) -> Vec<Action> {
     let Some(quorum) = view.quorum.as_ref().filter(|quorum| quorum.grows) else { return Vec::new() };
     let target = usize::try_from(replication::voters(brokers)).unwrap_or(usize::MAX);
     let missing = target.saturating_sub(quorum.voters.len());
-    let others = wanted.iter().filter(|(id, node)| node.ready && !quorum.voters.contains(id));
+    let others =
+        wanted.iter().filter(|(id, node)| node.ready && !node.condemned && !quorum.voters.contains(id));
     others.take(missing).map(|(id, _)| Action::AddVoter(*id)).collect()
 }
 

@@ -164,12 +164,26 @@ impl View {
         ))
     }
 
-    /// Whether a broker's data can be given up without a record being lost; if not, why.
+    /// Whether a broker's data can be given up without a record being lost, nor the metadata quorum; if not, why.
     pub(crate) fn may_lose(&self, id: i32) -> Result<(), String> {
-        match self.shares.get(&id).map(|share| &share.only).filter(|only| !only.is_empty()) {
-            Some(only) => Err(format!("only broker {id} has all records of {only}")),
-            None => Ok(()),
+        if let Some(only) = self.shares.get(&id).map(|share| &share.only).filter(|only| !only.is_empty()) {
+            return Err(format!("only broker {id} has all records of {only}"));
         }
+        let Some(Quorum { voters, .. }) = &self.quorum else { return Ok(()) };
+        if voters == &[id].into() {
+            return Err(format!(
+                "broker {id} is the only voter of the metadata quorum: give the cluster at least three brokers"
+            ));
+        }
+        let others = voters.iter().filter(|voter| **voter != id && self.live.contains(voter)).count();
+        // For good: it is the others who have to agree that it votes no more.
+        if voters.contains(&id) && others < voters.len() / 2 + 1 {
+            return Err(format!(
+                "without broker {id} only {others} of {} voters of the metadata quorum would be left",
+                voters.len()
+            ));
+        }
+        Ok(())
     }
 
     /// The partitions of which a broker has a replica that is not in sync, if there are any.
@@ -276,5 +290,21 @@ pub(crate) mod tests {
         assert_eq!(view.may_lose(1), Ok(()));
         assert!(view.may_lose(2).is_err_and(|why| why.contains("t-1, t-3, t-4, t-5, t-6 and 2 more")));
         assert!(view.may_lose(3).is_err_and(|why| why.ends_with("of t-2")), "it alone has the partition");
+    }
+
+    #[test]
+    fn a_disk_is_not_given_up_where_the_metadata_quorum_would_go_with_it() {
+        let metadata = |live: &[i32]| metadata(live, &[(2, &[1, 2, 3], &[1, 2, 3])]);
+        let view = |live: &[i32], voters: &[i32]| {
+            let quorum = Quorum { voters: voters.iter().copied().collect(), grows: true };
+            View::new(&metadata(live), &min_isr(2), Some(quorum))
+        };
+        assert_eq!(view(&[1, 2, 3], &[1, 2, 3]).may_lose(1), Ok(()));
+        assert_eq!(view(&[2, 3], &[1, 2, 3]).may_lose(1), Ok(()), "its disk is lost already");
+        assert_eq!(view(&[1, 2, 3], &[2]).may_lose(1), Ok(()), "it has no vote");
+        let says = |view: &View, why: &str| assert!(view.may_lose(1).is_err_and(|said| said.contains(why)));
+        says(&view(&[1, 2, 3], &[1]), "the only voter");
+        says(&view(&[1, 2, 3], &[1, 3]), "only 1 of 2 voters");
+        says(&view(&[1, 2], &[1, 2, 3]), "only 1 of 3 voters");
     }
 }

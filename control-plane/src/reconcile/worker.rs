@@ -12,7 +12,7 @@ use rand::Rng as _;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Action, Desired, Node, Observed, Process, plan};
+use super::plan::{Action, Desired, Node, Observed, Process, plan, unasked_data};
 use super::progress::{self, Findings, Setback};
 use super::view::{Share, View};
 use crate::changes::Changes;
@@ -187,6 +187,14 @@ impl<P: Provider> Reconciler<P> {
         let brokers = usize::try_from(cluster.spec.brokers).unwrap_or(usize::MAX);
         for _ in 0..brokers.saturating_add(SPARE_PLANS_PER_PASS) {
             let observed = self.observe(&cluster).await?;
+            if let Some((node, brokers)) = unasked_data(desired, &observed) {
+                let source = provision::Error::Permanent(format!(
+                    "broker {node} has data, but the cluster is asked to have {brokers}: it is left alone. Ask for as many as there are, with PATCH of brokers"
+                ));
+                let error = Interrupted::Action { doing: "counting the brokers".to_owned(), source };
+                self.failed(lease, &mut cluster, &observed, &error).await?;
+                return Err(error);
+            }
             let actions = plan(desired, &observed);
             if actions.is_empty() {
                 return self.converged(lease, &mut cluster, &observed).await;
@@ -347,6 +355,10 @@ impl<P: Provider> Reconciler<P> {
         let now = clock::now();
         let mut transaction = self.hold(lease).await?;
         let db = &mut *transaction;
+        if cluster.spec.version_before.is_some() && is_newest(db, cluster).await? {
+            cluster.spec.version_before = None;
+            store::clusters::write_request(db, cluster).await?;
+        }
         let unfinished = operations::unfinished(db, cluster.id).await?;
         for mut done in unfinished.iter().filter(|done| done.generation <= cluster.generation).cloned() {
             progress::succeed(&mut done.operation, now);
@@ -396,8 +408,13 @@ impl<P: Provider> Reconciler<P> {
         let now = clock::now();
         let mut transaction = self.hold(lease).await?;
         let db = &mut *transaction;
+        // What was asked for meanwhile has not been tried.
+        let give_up = give_up && is_newest(db, cluster).await?;
         let mut unfinished = operations::unfinished(db, cluster.id).await?;
-        if let Some(current) = unfinished.first_mut() {
+        // An upgrade can be taken back, and then it shows whether what was asked for beside it works.
+        let upgrade = unfinished.iter().position(|stored| stored.operation.kind == Kind::ClusterUpgrade);
+        let at = upgrade.unwrap_or(0);
+        if let Some(current) = unfinished.get_mut(at) {
             progress::set_back(&mut current.operation, setback, give_up, now);
             operations::save(db, &current.operation).await?;
             if give_up {
@@ -409,7 +426,7 @@ impl<P: Provider> Reconciler<P> {
                     actor: current.actor.as_deref(),
                 };
                 store::events::insert(db, cluster, &event, now).await?;
-                let failed = unfinished.remove(0);
+                let failed = unfinished.remove(at);
                 if failed.operation.kind == Kind::ClusterUpgrade {
                     roll_back(db, cluster).await?;
                 }
@@ -434,6 +451,12 @@ impl<P: Provider> Reconciler<P> {
         }
         Ok(transaction)
     }
+}
+
+/// Whether nothing else was asked for since a pass read the cluster.
+async fn is_newest(db: &mut PgConnection, cluster: &Stored) -> Result<bool, store::Error> {
+    let now = store::clusters::get(db, cluster.id).await?;
+    Ok(now.is_some_and(|now| now.generation == cluster.generation))
 }
 
 /// An upgrade failed: what was asked for from now on is the version that the cluster had.

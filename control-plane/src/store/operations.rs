@@ -195,19 +195,21 @@ pub(crate) async fn save(db: &mut PgConnection, operation: &Operation) -> Result
     Ok(())
 }
 
-/// Ends all operations of a cluster that a delete overtakes.
+/// Ends the operations of a cluster that another one overtakes: all, or those of one kind.
 ///
 /// # Errors
 /// When the database is away.
 pub(crate) async fn cancel_unfinished(
     db: &mut PgConnection,
     cluster_id: Uuid,
+    kind: Option<Kind>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     sqlx::query!(
-        "UPDATE operations SET state = 'cancelled', updated_at = $2, finished_at = $2
-         WHERE cluster_id = $1 AND finished_at IS NULL",
+        "UPDATE operations SET state = 'cancelled', updated_at = $3, finished_at = $3
+         WHERE cluster_id = $1 AND finished_at IS NULL AND ($2::text IS NULL OR kind = $2)",
         cluster_id,
+        kind.map(Kind::as_str),
         now
     )
     .execute(db)

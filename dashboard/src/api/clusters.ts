@@ -95,6 +95,19 @@ export function useRestartCluster(cluster: Cluster) {
   });
 }
 
+export function useReplaceBroker(cluster: Cluster) {
+  const refresh = useRefreshClusters();
+  return useMutation({
+    mutationFn: (broker: number) =>
+      unwrap(
+        api.POST("/v1/clusters/{cluster}/brokers/{broker}/replace", {
+          params: { path: { cluster: cluster.id, broker }, header: { "If-Match": ifMatch(cluster.generation) } },
+        }),
+      ),
+    onSettled: refresh,
+  });
+}
+
 export function useDeleteCluster(cluster: Cluster) {
   const refresh = useRefreshClusters();
   return useMutation({

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { useDeleteCluster, useRestartCluster, useUpdateCluster } from "../api/clusters";
+import { useDeleteCluster, useReplaceBroker, useRestartCluster, useUpdateCluster } from "../api/clusters";
 import { useCluster } from "../api/use-cluster";
 import type { Cluster } from "../api/types";
 import { versionsQuery } from "../api/versions";
@@ -9,7 +9,7 @@ import { plural } from "../lib/format";
 import { otherVersions } from "../lib/versions";
 import { Button } from "../ui/button";
 import { ConfirmDialog } from "../ui/confirm-dialog";
-import { SwitchField } from "../ui/field";
+import { SelectField, SwitchField } from "../ui/field";
 import { Icon } from "../ui/icons";
 import { ProblemNotice } from "../ui/notice";
 import { Panel } from "../ui/panel";
@@ -24,6 +24,7 @@ export function ClusterSettings() {
       <Protection cluster={cluster} />
       <Version cluster={cluster} />
       <Restart cluster={cluster} />
+      {cluster.brokers > 1 && <Replacement cluster={cluster} />}
       <Removal cluster={cluster} />
     </div>
   );
@@ -91,6 +92,53 @@ function Restart({ cluster }: { cluster: Cluster }) {
         </Button>
       </div>
       {restart.isError && <ProblemNotice error={restart.error} doing="Restarting" />}
+    </Panel>
+  );
+}
+
+function Replacement({ cluster }: { cluster: Cluster }) {
+  const [open, setOpen] = useState(false);
+  const [broker, setBroker] = useState(1);
+  const navigate = useNavigate();
+  const replace = useReplaceBroker(cluster);
+  return (
+    <Panel title="Replace a broker">
+      <div className="flex flex-wrap items-end justify-between gap-3">
+        <p className="max-w-md text-ink-2">
+          For one whose disk or machine is lost, or whose data is not to be trusted: it begins again with an empty disk, under the same id, and gets its
+          replicas from the others.
+        </p>
+        <div className="flex items-end gap-2">
+          <SelectField label="Broker" value={broker} onChange={(event) => setBroker(Number(event.target.value))}>
+            {Array.from({ length: cluster.brokers }, (_, at) => (
+              <option key={at + 1} value={at + 1}>
+                {at + 1}
+              </option>
+            ))}
+          </SelectField>
+          <Button kind="danger" disabled={cluster.status.state === "deleting"} onClick={() => setOpen(true)}>
+            Replace
+          </Button>
+        </div>
+      </div>
+      <ConfirmDialog
+        open={open}
+        onOpenChange={setOpen}
+        title={`Replace broker ${broker} of ${cluster.name}`}
+        phrase={`broker ${broker}`}
+        action="Replace broker"
+        mutation={replace}
+        onConfirm={() =>
+          replace.mutate(broker, {
+            onSuccess: (operation) => navigate({ to: "/operations/$operation", params: { operation: operation.id } }),
+          })
+        }
+      >
+        <p>
+          Everything on its disk is given up. The service waits with that until every partition has all its records on another broker that serves, and
+          every partition keeps enough replicas without it.
+        </p>
+      </ConfirmDialog>
     </Panel>
   );
 }

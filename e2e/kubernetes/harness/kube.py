@@ -17,7 +17,8 @@ from harness.wait import until
 CLUSTER = os.path.join(ROOT, "e2e", "kubernetes", "cluster")
 KEEP = os.environ.get("HEADRACE_E2E_KEEP") == "1"
 API_OF = {"statefulsets": "apis/apps/v1", "deployments": "apis/apps/v1", "replicasets": "apis/apps/v1",
-          "poddisruptionbudgets": "apis/policy/v1", "networkpolicies": "apis/networking.k8s.io/v1"}
+          "poddisruptionbudgets": "apis/policy/v1", "networkpolicies": "apis/networking.k8s.io/v1",
+          "podmonitors": "apis/monitoring.coreos.com/v1"}
 # All kinds that a cluster is made of.
 KINDS = ["statefulsets", "pods", "poddisruptionbudgets", "networkpolicies", "services", "persistentvolumeclaims", "secrets",
          "serviceaccounts", "configmaps"]
@@ -183,6 +184,28 @@ class Kube:
                 gone[name].start()
 
 
+    @contextlib.contextmanager
+    def node_is_silent(self):
+        """Its kubelet reports nothing; what runs there goes on."""
+        process = _Process("kubelet")
+        process.kill(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.kill(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def api_server_hangs(self):
+        """It keeps its connections open, takes new ones, and answers none."""
+        process = _Process("apiserver")
+        process.kill(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.kill(signal.SIGCONT)
+            until("the API server", lambda: self.call("GET", "/readyz") == "ok", 60)
+
+
 class _Process:
     """One of the processes that `up` started and wrote down."""
 
@@ -193,8 +216,8 @@ class _Process:
         env = open(f"/proc/{self.pid}/environ", "rb").read().decode().split("\0")
         self.env = dict(pair.split("=", 1) for pair in env if "=" in pair)
 
-    def kill(self):
-        os.kill(int(self.pid), signal.SIGKILL)
+    def kill(self, sig=signal.SIGKILL):
+        os.kill(int(self.pid), sig)
 
     def start(self):
         with open(f"{STATE}/log/{self.name}.log", "ab") as log:

@@ -15,7 +15,7 @@ from kubernetes.harness.release import Release
 
 NAMESPACE = "headrace-e2e"
 ORDER = ["install", "create", "provider", "clients", "quiet", "drift", "pods_lost", "changes", "drain", "troubles", "versions", "control_plane_killed",
-         "api_server_away", "volumes_lost", "grow", "delete", "tutorial", "upgrade"]
+         "api_server_away", "volumes_lost", "grow", "delete", "tutorial", "balancers", "upgrade"]
 current = {}
 
 

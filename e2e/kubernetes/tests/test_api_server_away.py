@@ -1,4 +1,4 @@
-"""The control plane of Kubernetes dies and stays away for a minute: clients go on, and what was asked for meanwhile is done afterwards."""
+"""The control plane of Kubernetes dies or hangs: clients go on, and what was asked for meanwhile is done afterwards."""
 
 import time
 
@@ -8,7 +8,7 @@ from harness import measured
 from harness.wait import until
 from kubernetes.harness.clients import JavaProducer
 
-AWAY_SECONDS = 60
+AWAY_SECONDS, HANGS_SECONDS = 60, 20
 
 
 @pytest.mark.timeout(420)
@@ -44,3 +44,24 @@ def test_producers_and_operations_outlast_kubernetes_control_plane(release, orde
         load.check()
     finally:
         java.remove()
+
+
+def test_an_api_server_that_hangs_holds_up_nothing_for_good(release, orders):
+    orders.well()
+    before = orders.uids()
+    with orders.loaded("hangs") as load:
+        with release.kube.api_server_hangs():
+            op = orders.patch({"config": {"log.retention.hours": "78"}})
+            end = time.monotonic() + HANGS_SECONDS
+            while time.monotonic() < end:
+                load.goes_on(50)
+                assert orders.state()["status"]["brokers_ready"] == 3
+                assert release.api.ok("GET", f"/v1/operations/{op}")["state"] in ("pending", "running")
+                time.sleep(1)
+        back = time.monotonic()
+        release.api.operation(op, 120)
+        measured.note("API server answers again: until the change asked for meanwhile is done", time.monotonic() - back)
+        load.goes_on()
+    orders.well()
+    assert all(uid != before[n] for n, uid in orders.uids().items())
+    load.check()

@@ -18,6 +18,11 @@ def test_listeners_come_and_go(orders):
     orders.rolled("listener-more", lambda: orders.patch({"listeners": more}))
     ports = lambda: {p["name"] for s in orders.kube.list("services", orders.selector) for p in s["spec"]["ports"]}
     assert "vpn" in ports() and orders.bootstrap == before
+    # Brokers tell clients the new host as soon as they are begun anew for it.
+    more[1]["advertised_host"] = "127.0.0.{broker}"
+    orders.rolled("listener-moves", lambda: orders.patch({"listeners": more}))
+    told = orders.kube.get("configmaps", "orders")["data"]
+    assert all(f"//127.0.0.{n}:" in told[f"orders-{n}.properties"] for n in (1, 2, 3)), told
     orders.rolled("listener-less", lambda: orders.patch({"listeners": more[:1]}))
     until("the listener's ports to be closed", lambda: "vpn" not in ports(), 20)
     assert orders.bootstrap == before

@@ -69,7 +69,7 @@ def test_a_deleted_object_comes_back(orders, kind, name):
     assert orders.bootstrap == before, "clients outside find the brokers where they were"
 
 
-@pytest.mark.parametrize("cascade", ["background", "orphan"])
+@pytest.mark.parametrize("cascade", ["background", "foreground", "orphan"])
 def test_deleting_the_owner_of_all_restarts_nothing_and_loses_nothing(orders, cascade):
     kube = orders.kube
     orders.well()

@@ -33,11 +33,32 @@ def test_a_broker_without_a_vote_that_loses_its_volume_fetches_all_again(orders)
     assert {orders.log_bytes(n, "on-five") for n in {node, *others}} == {orders.log_bytes(1, "on-five")} != {0}
 
 
+def ask_for(orders, size):
+    pods = orders.state()["kubernetes"]
+    op = orders.patch({"kubernetes": {**pods, "storage": {**pods["storage"], "size": size}}})
+    return until("the operation to end", lambda: (o := orders.api.ok("GET", f"/v1/operations/{op}"))["state"] in ("failed", "succeeded") and o, 120)
+
+
 def test_a_volume_that_cannot_grow_says_so(orders):
     """This Kubernetes' class of volumes does not allow it."""
-    pods = orders.state()["kubernetes"]
-    op = orders.patch({"kubernetes": {**pods, "storage": {**pods["storage"], "size": "200Mi"}}})
-    ended = until("the operation to end", lambda: (o := orders.api.ok("GET", f"/v1/operations/{op}"))["state"] in ("failed", "succeeded") and o, 120)
+    before = orders.uids()
+    ended = ask_for(orders, "200Mi")
     assert ended["state"] == "failed" and "resize" in str(ended["error"]), ended
     # Nobody is restarted for nothing, and the cluster serves.
-    assert orders.metadata().brokers
+    assert orders.metadata().brokers and orders.uids() == before
+
+
+def test_volumes_are_asked_to_grow_once_their_class_allows_it(orders):
+    """Nothing here makes them larger; what is asked of whoever does is all there, and for new brokers too."""
+    kube, before = orders.kube, orders.uids()
+    change = lambda allowed: kube.kubectl("patch", "storageclass", "local-volumes", "--patch", f'{{"allowVolumeExpansion": {allowed}}}')
+    change("true")
+    try:
+        assert ask_for(orders, "200Mi")["state"] == "succeeded"
+    finally:
+        change("false")
+    size = lambda claim: claim["spec"]["resources"]["requests"]["storage"]
+    assert [size(c) for c in kube.list("persistentvolumeclaims", orders.selector)] == ["200Mi"] * 5
+    assert [size(t) for t in kube.get("statefulsets", "orders")["spec"]["volumeClaimTemplates"]] == ["200Mi"]
+    orders.well(5)
+    assert orders.uids() == before

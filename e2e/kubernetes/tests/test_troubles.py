@@ -124,6 +124,21 @@ def test_a_broker_that_is_given_too_little_memory_says_so(release):
         cluster.delete()
 
 
+@pytest.mark.timeout(240)
+def test_a_node_that_is_not_heard_of_is_told(orders):
+    orders.well()
+    before = orders.uids()
+    with orders.loaded("silent-node") as load:
+        with orders.kube.node_is_silent():
+            # Kubernetes waits for a while before it says so.
+            lost = lambda: {b: t["reason"] for b, t in orders.troubles().items()} == {n: "NodeLost" for n in (1, 2, 3)}
+            until("the node to be missed", lost, 120)
+            load.goes_on()
+        orders.well()
+    assert orders.troubles() == {} and orders.uids() == before
+    load.check()
+
+
 def test_an_image_that_cannot_be_had_stops_an_upgrade_at_the_first_broker(release, orders):
     orders.well()
     before = orders.uids()

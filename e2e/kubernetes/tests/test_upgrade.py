@@ -1,28 +1,76 @@
 """The release is upgraded, taken away and installed again; the clusters go on."""
 
+import json
+
 import pytest
 
 from harness import measured
 from harness.wait import until
-from kubernetes.harness.clusters import Cluster
+from kubernetes.harness.clusters import Cluster, spec
+from kubernetes.harness.kube import Kube
 from kubernetes.harness.watches import Answers
+
+ELSEWHERE = "headrace-elsewhere"
+# The kind as the Prometheus Operator defines it, without its fields.
+POD_MONITORS = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "podmonitors.monitoring.coreos.com"},
+    "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced",
+             "names": {"kind": "PodMonitor", "listKind": "PodMonitorList", "plural": "podmonitors", "singular": "podmonitor"},
+             "versions": [{"name": "v1", "served": True, "storage": True,
+                           "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}}
 
 
 @pytest.fixture(scope="module")
 def stays(release):
+    release.kube.kubectl("apply", "--filename", "-", stdin=json.dumps(POD_MONITORS))
     return Cluster.create(release, "stays").well(3)
 
 
 def test_an_upgrade_is_not_noticed(release, stays):
     before, brokers = {p["metadata"]["uid"] for p in release.pods()}, stays.uids()
     with stays.loaded("upgraded") as load, Answers(release.base) as answers:
-        release.upgrade(**{"log.filter": "debug"})
+        release.upgrade(**{"log.filter": "debug", "monitoring.podMonitor.labels.release": "prometheus"})
         until("only new control planes", lambda: not before & {p["metadata"]["uid"] for p in release.pods()}, 60)
         load.goes_on()
     measured.note("helm upgrade: slowest of the API's answers", answers.slowest)
     assert answers.asked > 50 and answers.failed == [], (answers.asked, answers.failed)
     assert stays.uids() == brokers
     load.check()
+
+
+def test_brokers_are_scraped_where_the_prometheus_operator_is(release, stays):
+    """Of the operator, its kind is enough; the control plane that was started last has found it."""
+    kube, (monitor,) = release.kube, release.kube.list("podmonitors", stays.selector)
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    for pod in stays.pods().values():
+        labels, ports = pod["metadata"]["labels"], {p["name"] for c in pod["spec"]["containers"] for p in c.get("ports", [])}
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items() and endpoint["port"] in ports
+    kube.delete("podmonitors", "stays")
+    until("it to be back", lambda: [m["metadata"]["uid"] for m in kube.list("podmonitors", stays.selector)] not in ([], [monitor["metadata"]["uid"]]), 10)
+
+
+def test_clusters_are_in_the_namespaces_that_they_name(release, stays):
+    body = {"name": "elsewhere", **spec(1)}
+    body["kubernetes"] = {**body["kubernetes"], "namespace": ELSEWHERE}
+    refused = release.api.call("POST", "/v1/clusters", body)
+    assert refused.status == 422 and "rbac.clusterWide" in refused.text, refused.text
+    other, brokers = Kube(ELSEWHERE), stays.uids()
+    release.kube.kubectl("create", "namespace", ELSEWHERE)
+    try:
+        release.upgrade(**{"rbac.clusterWide": "true"})
+        release.api.operation(release.api.ok("POST", "/v1/clusters", body)["id"])
+        cluster = Cluster(release, "elsewhere")
+        assert cluster.left() == []
+        cluster.kube = other
+        cluster.well()
+        other.kubectl("delete", "service", "elsewhere-bootstrap")
+        until("what is deleted there to be back", lambda: other.get("services", "elsewhere-bootstrap"), 10)
+        assert stays.uids() == brokers
+        cluster.delete()
+        assert cluster.left() == []
+    finally:
+        other.remove()
 
 
 def test_uninstall_leaves_clusters_and_data_and_install_finds_them_again(release, stays):

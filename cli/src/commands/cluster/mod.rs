@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod describe;
 mod get;
+mod lifecycle;
 mod list;
 mod replace_broker;
 mod restart;

@@ -15,8 +15,8 @@ const LISTENERS_MAX: usize = 8;
 const LISTENER_NAME_CHARS_MAX: usize = 15;
 /// Networks that a listener may be limited to.
 const CIDRS_MAX: usize = 64;
-/// Names that brokers have listeners of already.
-const TAKEN: [&str; 2] = ["internal", "plaintext"];
+/// Names that brokers have listeners, or their pods ports, of already.
+const TAKEN: [&str; 4] = ["internal", "plaintext", "client", "admin"];
 
 /// The `kubernetes` part of a request.
 pub(super) fn read_pods(fields: &mut Fields, room: &Room) -> Option<Pods> {

@@ -1,9 +1,7 @@
 //! `/v1/clusters/{cluster}/brokers/{broker}/replace`: a broker whose disk is broken, or lost with its machine.
 
-use super::{begin, being_deleted, lock, path};
-use crate::api::idempotency::Begun;
+use super::Asked;
 use crate::api::prelude::*;
-use crate::clock;
 use crate::domain::operation::{Kind, Operation};
 
 /// The routes of this resource.
@@ -32,28 +30,18 @@ async fn replace(
     if_match: IfMatch,
     idempotency: Idempotency,
 ) -> Result<Response, Problem> {
-    let mut work = match idempotency.begin(app.store(), &caller, [0; 32]).await? {
-        Begun::Fresh(work) => work,
-        Begun::Replayed(response) => return Ok(response),
-    };
-    let db = work.db();
-    let mut stored = lock(db, &caller, &cluster).await?;
-    if_match.check(stored.generation)?;
-    if stored.deletion_requested_at.is_some() {
-        return Err(being_deleted(&stored));
-    }
-    let last = i32::try_from(stored.spec.brokers).unwrap_or(i32::MAX);
-    let known = broker.parse().ok().filter(|id| (1..=last).contains(id));
-    let id = known.ok_or_else(|| Problem::not_found("broker", &broker))?;
-    if last == 1 {
-        let detail = "It is the cluster's only broker: nobody else has its data.";
-        return Err(Problem::new(409, "only_copy", detail));
-    }
-    *stored.spec.replacements.entry(id).or_default() += 1;
-    stored.generation += 1;
-    stored.updated_at = clock::now();
-    store::clusters::write_request(db, &stored).await?;
-    let operation = begin(db, &caller, &stored, Kind::BrokerReplace).await?;
-    work.finish(StatusCode::ACCEPTED, Some(&path(&operation)), &operation, &operation, stored.updated_at)
+    let asked = Asked { caller, cluster, if_match, idempotency };
+    asked
+        .begin(&app, Kind::BrokerReplace, |stored| {
+            let last = i32::try_from(stored.spec.brokers).unwrap_or(i32::MAX);
+            let known = broker.parse().ok().filter(|id| (1..=last).contains(id));
+            let id = known.ok_or_else(|| Problem::not_found("broker", &broker))?;
+            if last == 1 {
+                let detail = "It is the cluster's only broker: nobody else has its data.";
+                return Err(Problem::new(409, "only_copy", detail));
+            }
+            *stored.spec.replacements.entry(id).or_default() += 1;
+            Ok(())
+        })
         .await
 }

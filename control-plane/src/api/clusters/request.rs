@@ -130,7 +130,10 @@ pub(super) fn apply(
             );
             errors.push(FieldError::new("engine.version", "no_way_back", message));
         }
-        spec.version_before = Some(std::mem::replace(&mut spec.engine.version, version.clone()));
+        let now = std::mem::replace(&mut spec.engine.version, version.clone());
+        // What brokers have been all of: not the version of an upgrade that has not come to its end.
+        spec.version_before =
+            Some(spec.version_before.take().unwrap_or(now)).filter(|before| before != version);
     }
     if let Some(kubernetes) = &update.kubernetes {
         spec.kubernetes = Some(kubernetes.clone());

@@ -27,6 +27,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use kube::Client;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) start_timeout: Duration,
     /// Whether brokers are shown to the Prometheus operator; found out when connecting.
     pub(crate) pod_monitors: bool,
+    /// How, by its labels, a Prometheus is told which are its own.
+    pub(crate) pod_monitor_labels: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -187,16 +190,38 @@ impl Kubernetes {
     }
 
     /// What a cluster's pods run. A version that is no longer known goes on in the image that it has.
-    fn image(&self, cluster: &Stored) -> String {
+    fn image(&self, cluster: &Stored) -> Option<String> {
         if let Some(image) = self.settings.images.get(&cluster.spec.engine.version) {
-            return image.clone();
+            return Some(image.clone());
         }
-        let set = self.seen(cluster, Kind::StatefulSet, &cluster.name).map(|seen| seen.body());
-        let containers =
-            set.as_ref().and_then(|set| set["spec"]["template"]["spec"]["containers"].as_array());
-        let image = containers.and_then(|all| all.first()?["image"].as_str());
-        let newest = self.settings.images.values().next_back();
-        image.map(ToOwned::to_owned).or_else(|| newest.cloned()).unwrap_or_default()
+        let of_pod = |pod: &Value| pod["spec"]["containers"][0]["image"].as_str().map(ToOwned::to_owned);
+        if let Some(set) = self.seen(cluster, Kind::StatefulSet, &cluster.name) {
+            return of_pod(&set.body()["spec"]["template"]);
+        }
+        let objects = self.cache.objects(cluster.id)?;
+        objects.iter().find(|((kind, _), _)| *kind == Kind::Pod).and_then(|(_, pod)| of_pod(&pod.body()))
+    }
+
+    /// The same, where pods are to be made.
+    fn wanted_image(&self, cluster: &Stored) -> Result<String, Error> {
+        self.image(cluster).ok_or_else(|| {
+            Error::Permanent(format!(
+                "the service has no image of version {}: give it one (clusters.versionImages of the chart)",
+                cluster.spec.engine.version
+            ))
+        })
+    }
+
+    /// Fails where a cluster's objects are in another namespace than they were made in: a second set must not be made beside them.
+    fn check_namespace(&self, cluster: &Stored, nodes: &[store::nodes::Node]) -> Result<(), Error> {
+        let now = self.namespace(cluster);
+        let was = nodes.iter().find_map(|node| names::namespace_of(&cluster.name, node.node_id, &node.host));
+        match was.filter(|was| *was != now) {
+            Some(was) => Err(Error::Permanent(format!(
+                "the cluster is in namespace {was:?}, but the service looks for it in {now:?}: set clusters.namespace of the chart back to {was:?}"
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -249,7 +274,8 @@ impl Provider for Kubernetes {
     async fn observe(&self, cluster: &Stored) -> Result<Nodes, Error> {
         let objects = self.objects(cluster)?;
         let nodes = self.nodes(cluster).await?;
-        let (owner, image) = (self.owner(cluster), self.image(cluster));
+        self.check_namespace(cluster, &nodes)?;
+        let (owner, image) = (self.owner(cluster), self.image(cluster).unwrap_or_default());
         let of = Of { cluster, settings: &self.settings, image: &image, owner: owner.as_deref() };
         Ok(observe::nodes(&of, &nodes, &objects))
     }

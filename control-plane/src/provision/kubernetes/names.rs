@@ -86,6 +86,12 @@ pub(super) fn labels(cluster: &Stored) -> BTreeMap<&'static str, String> {
     labels
 }
 
+/// The namespace in a broker's full name, as [`super::render::Of::host`] makes it.
+pub(super) fn namespace_of<'h>(cluster: &str, node: i32, host: &'h str) -> Option<&'h str> {
+    let rest = host.strip_prefix(&format!("{}.{}.", pod(cluster, node), headless(cluster)))?;
+    rest.split_once(".svc.").map(|(namespace, _)| namespace)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{claim, node_of, pod};

@@ -13,6 +13,7 @@ use super::kinds::Kind;
 use super::names::{self, REVISION};
 use super::prepare::shared;
 use super::render::{self, Desired, Of};
+use super::reserve::external;
 use super::trouble;
 use crate::domain::quantity;
 use crate::reconcile::plan::{Node, Nodes, Process};
@@ -67,9 +68,11 @@ fn pod(of: &Of<'_>, objects: &Objects, node: i32) -> Option<Pod> {
 fn is_reserved(of: &Of<'_>, node: &store::nodes::Node, objects: &Objects) -> bool {
     let listeners = &of.cluster.spec.listeners;
     node.internal_port.is_some()
+        && node.host == of.host(node.node_id)
         && node.external.len() == listeners.len()
         && listeners.iter().all(|listener| {
-            node.external.get(&listener.name).is_some_and(|external| external.kind == listener.kind)
+            let now = external(of.cluster, node.node_id, listener, objects).ok();
+            now.is_some() && node.external.get(&listener.name) == now.as_ref()
         })
         && closed_listeners(of.cluster, node.node_id, objects).next().is_none()
         && render::broker_services(of, node.node_id, Some(node))
@@ -177,10 +180,15 @@ pub(super) fn stuck(pod: &Pod) -> Option<Stuck> {
     }
 }
 
-/// How long ago a pod was made.
-pub(super) fn age(pod: &Pod) -> Option<Duration> {
+/// For how long a pod has been as it is: since it was made, found a place, or served last.
+pub(super) fn stuck_for(pod: &Pod) -> Option<Duration> {
     let made = pod.metadata.creation_timestamp.as_ref()?.0.as_millisecond();
-    u64::try_from(crate::clock::now().timestamp_millis() - made).ok().map(Duration::from_millis)
+    let conditions = trouble::conditions(pod).iter();
+    let turned = conditions
+        .filter(|condition| matches!(condition.type_.as_str(), "PodScheduled" | "Ready"))
+        .filter_map(|condition| Some(condition.last_transition_time.as_ref()?.0.as_millisecond()));
+    let since = turned.chain([made]).max()?;
+    u64::try_from(crate::clock::now().timestamp_millis() - since).ok().map(Duration::from_millis)
 }
 
 /// A broker's Services of listeners that the cluster no longer has.

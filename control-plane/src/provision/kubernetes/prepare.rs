@@ -25,7 +25,7 @@ impl Kubernetes {
         self.let_go_of_doomed_owner(cluster).await?;
         // First, for it owns the others.
         let nodes = self.wanted_nodes(cluster).await?;
-        let image = self.image(cluster);
+        let image = self.wanted_image(cluster)?;
         let unowned = Of { cluster, settings: &self.settings, image: &image, owner: None };
         let missing = || Error::NotYet("where the brokers are reached is not decided yet".to_owned());
         let config = render::config_map(&unowned, &nodes).ok_or_else(missing)?;
@@ -59,7 +59,7 @@ impl Kubernetes {
             return Ok(());
         };
         tracing::warn!(cluster = cluster.name, "somebody removes the ConfigMap; it is made anew");
-        let image = self.image(cluster);
+        let image = self.wanted_image(cluster)?;
         let of = Of { cluster, settings: &self.settings, image: &image, owner: None };
         let nodes = self.nodes(cluster).await?;
         let keys = self.keys(cluster, &nodes).await?;
@@ -110,7 +110,11 @@ impl Kubernetes {
                     let now = self.seen(cluster, Kind::StatefulSet, &cluster.name);
                     now.is_none_or(|now| now.uid != seen.uid)
                 };
-                self.server.await_cache(gone).await;
+                if !self.server.await_cache(gone).await {
+                    return Err(Error::Waiting(
+                        "the StatefulSet is on its way out, to be made anew".to_owned(),
+                    ));
+                }
             }
         }
         self.server.apply(of, &desired).await
@@ -163,7 +167,7 @@ impl Kubernetes {
     }
 
     pub(super) async fn start_broker(&self, cluster: &Stored) -> Result<(), Error> {
-        let (owner, image) = (self.owner(cluster), self.image(cluster));
+        let (owner, image) = (self.owner(cluster), self.wanted_image(cluster)?);
         let of = Of { cluster, settings: &self.settings, image: &image, owner: owner.as_deref() };
         if self.seen(cluster, Kind::StatefulSet, &cluster.name).is_none() {
             let last = i32::try_from(cluster.spec.brokers).unwrap_or(i32::MAX);

@@ -46,8 +46,8 @@ impl Kubernetes {
             if waited >= worth_waiting {
                 let why = why.unwrap_or_else(|| "it does not answer yet".to_owned());
                 let patience = stuck.map(|stuck| stuck.patience(self.settings.start_timeout));
-                let age = now.as_ref().and_then(observe::age).unwrap_or_default();
-                return Err(match patience.filter(|patience| age > *patience) {
+                let so_far = now.as_ref().and_then(observe::stuck_for).unwrap_or_default();
+                return Err(match patience.filter(|patience| so_far > *patience) {
                     Some(patience) => Error::Permanent(format!(
                         "broker {node} did not start within {} s: {why}",
                         patience.as_secs()

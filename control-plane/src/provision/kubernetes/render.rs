@@ -194,6 +194,8 @@ pub(super) fn disruption_budget(of: &Of<'_>) -> Desired {
     let behind = of.cluster.status.partitions.is_some_and(|partitions| !partitions.are_well());
     let body = json!({"spec": {
         "maxUnavailable": if behind && of.cluster.spec.brokers > 1 { 0 } else { 1 },
+        // One that does not serve is no loss, and must not hold up the drain of its node.
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
         "selector": {"matchLabels": names::selector(of.cluster.id)},
     }});
     Desired::new(of, Kind::PodDisruptionBudget, of.cluster.name.clone(), body)
@@ -201,7 +203,7 @@ pub(super) fn disruption_budget(of: &Of<'_>) -> Desired {
 
 /// Has the Prometheus operator scrape the brokers, where it is installed.
 pub(super) fn pod_monitor(of: &Of<'_>) -> Desired {
-    let body = json!({"spec": {
+    let body = json!({"metadata": {"labels": of.settings.pod_monitor_labels}, "spec": {
         "selector": {"matchLabels": names::selector(of.cluster.id)},
         "podMetricsEndpoints": [{"port": "admin", "path": "/metrics"}],
     }});
@@ -259,6 +261,7 @@ mod tests {
             url: "http://headrace:8080".to_owned(),
             start_timeout: Duration::from_secs(180),
             pod_monitors: false,
+            pod_monitor_labels: BTreeMap::new(),
         }
     }
 

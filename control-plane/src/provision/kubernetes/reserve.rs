@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::api::PropagationPolicy;
 use serde_json::Value;
 
+use super::cache::Objects;
 use super::kinds::Kind;
 use super::names::{self, ADMIN_PORT, CLIENT_PORT, INTERNAL_PORT};
 use super::render::{self, Of};
@@ -18,21 +19,23 @@ use crate::store::nodes::External;
 impl Kubernetes {
     /// Makes a broker's own Services and notes where it is reached by them.
     pub(super) async fn reserve(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        let (owner, image) = (self.owner(cluster), self.image(cluster));
+        let (owner, image) = (self.owner(cluster), self.image(cluster).unwrap_or_default());
         let of = Of { cluster, settings: &self.settings, image: &image, owner: owner.as_deref() };
         let known = self.nodes(cluster).await?.into_iter().find(|known| known.node_id == node);
         for service in render::broker_services(&of, node, known.as_ref()) {
             self.server.apply(&of, &service).await?;
         }
         self.remove_closed_listeners(cluster, node).await?;
-        let mut external = BTreeMap::new();
+        let objects = self.objects(cluster)?;
+        let mut externals = BTreeMap::new();
         for listener in &cluster.spec.listeners {
-            let found = self.external(cluster, node, listener)?;
-            external.insert(listener.name.clone(), found);
+            let found = external(cluster, node, listener, &objects);
+            let found = found.map_err(|lacks| Error::Waiting(format!("broker {node} has no {lacks} yet")))?;
+            externals.insert(listener.name.clone(), found);
         }
         let mut db = self.store.connection().await?;
         let ports = [CLIENT_PORT, INTERNAL_PORT, ADMIN_PORT];
-        store::nodes::set_addresses(&mut db, cluster.id, node, &of.host(node), ports, &external).await?;
+        store::nodes::set_addresses(&mut db, cluster.id, node, &of.host(node), ports, &externals).await?;
         Ok(())
     }
 
@@ -45,29 +48,33 @@ impl Kubernetes {
         }
         Ok(())
     }
+}
 
-    /// Where clients outside reach a broker by a listener.
-    fn external(&self, cluster: &Stored, node: i32, listener: &Listener) -> Result<External, Error> {
-        let template = listener.advertised_host.as_ref();
-        let advertised = template.map(|host| host.replace("{broker}", &node.to_string()));
-        let waits = |for_what: &str| Error::Waiting(format!("broker {node} has no {for_what} yet"));
-        let name = names::listener_service(&cluster.name, node, &listener.name);
-        let service = self.seen(cluster, Kind::Service, &name).map(|seen| seen.body()).unwrap_or_default();
-        let port = &service["spec"]["ports"][0];
-        let number = |port: &Value| u16::try_from(port.as_u64()?).ok();
-        match listener.kind {
-            ListenerKind::NodePort => {
-                let port = number(&port["nodePort"]).ok_or_else(|| waits("node port"))?;
-                Ok(External { host: advertised, port, kind: listener.kind })
-            }
-            ListenerKind::LoadBalancer => {
-                let port = number(&port["port"]).ok_or_else(|| waits("load balancer"))?;
-                let ingress = &service["status"]["loadBalancer"]["ingress"][0];
-                let given = [&ingress["hostname"], &ingress["ip"]].into_iter().find_map(Value::as_str);
-                let host = advertised.or_else(|| given.map(ToOwned::to_owned));
-                let host = host.ok_or_else(|| waits("address from its load balancer"))?;
-                Ok(External { host: Some(host), port, kind: listener.kind })
-            }
+/// Where clients outside reach a broker by a listener; what is not there yet, if that cannot be said.
+pub(super) fn external(
+    cluster: &Stored,
+    node: i32,
+    listener: &Listener,
+    objects: &Objects,
+) -> Result<External, &'static str> {
+    let template = listener.advertised_host.as_ref();
+    let advertised = template.map(|host| host.replace("{broker}", &node.to_string()));
+    let name = names::listener_service(&cluster.name, node, &listener.name);
+    let service = objects.get(&(Kind::Service, name)).map(|seen| seen.body()).unwrap_or_default();
+    let port = &service["spec"]["ports"][0];
+    let number = |port: &Value| u16::try_from(port.as_u64()?).ok();
+    let kind = listener.kind;
+    match kind {
+        ListenerKind::NodePort => {
+            let port = number(&port["nodePort"]).ok_or("node port")?;
+            Ok(External { host: advertised, port, kind })
+        }
+        ListenerKind::LoadBalancer => {
+            let port = number(&port["port"]).ok_or("load balancer")?;
+            let ingress = &service["status"]["loadBalancer"]["ingress"][0];
+            let given = [&ingress["hostname"], &ingress["ip"]].into_iter().find_map(Value::as_str);
+            let host = advertised.or_else(|| given.map(ToOwned::to_owned));
+            Ok(External { host: Some(host.ok_or("address from its load balancer")?), port, kind })
         }
     }
 }

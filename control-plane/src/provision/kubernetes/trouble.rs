@@ -1,6 +1,6 @@
 //! Why a broker's pod does not serve, in words that say what to look at. Pure.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
 use crate::domain::pods::Trouble;
 
@@ -32,9 +32,33 @@ pub(super) fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerS
     statuses.iter().find(|status| status.name == container)
 }
 
-/// Whether the broker's container runs and its readiness probe succeeds.
+/// A pod that is to go and has had this long beyond its grace is on a node that nobody hears of.
+const OVERDUE_MS: i64 = 30_000;
+
+/// What Kubernetes says of a pod as a whole.
+pub(super) fn conditions(pod: &Pod) -> &[PodCondition] {
+    pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default()
+}
+
+/// Whether the broker's container runs and its readiness probe succeeds, as its node says.
 pub(super) fn is_ready(pod: &Pod) -> bool {
-    pod.metadata.deletion_timestamp.is_none() && status(pod, BROKER).is_some_and(|status| status.ready)
+    pod.metadata.deletion_timestamp.is_none()
+        && !is_silent(pod)
+        && status(pod, BROKER).is_some_and(|status| status.ready)
+}
+
+/// Whether the pod's node does not report any more. Its kubelet would say that a pod is ready when its containers are; without it, they
+/// stay as they were told last, and somebody else says that the pod is not.
+fn is_silent(pod: &Pod) -> bool {
+    let of = |kind: &str| conditions(pod).iter().find(|condition| condition.type_ == kind);
+    let is = |kind: &str, value: &str| of(kind).is_some_and(|condition| condition.status == value);
+    is("Ready", "Unknown") || is("Ready", "False") && is("ContainersReady", "True")
+}
+
+/// Whether a pod should have been gone for a while: its grace is part of the time at which it is to be gone.
+fn is_overdue(pod: &Pod, now_ms: i64) -> bool {
+    let due = pod.metadata.deletion_timestamp.as_ref();
+    due.is_some_and(|due| now_ms - due.0.as_millisecond() > OVERDUE_MS)
 }
 
 /// Whether the broker serves nobody, for its container does not even run.
@@ -44,16 +68,23 @@ pub(super) fn is_idle(pod: &Pod) -> bool {
 
 /// Why a pod does not serve; `None` when it does.
 pub(super) fn cause(pod: &Pod) -> Option<Cause> {
+    cause_at(pod, crate::clock::now().timestamp_millis())
+}
+
+fn cause_at(pod: &Pod, now_ms: i64) -> Option<Cause> {
     let told =
         |reason: &str, message: String| Some(Cause::Told(Trouble { reason: reason.to_owned(), message }));
+    if is_silent(pod) || is_overdue(pod, now_ms) {
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
+        return told("NodeLost", format!("its node {node:?} does not report."));
+    }
     if pod.metadata.deletion_timestamp.is_some() {
         return told("Stopping", "its pod is being stopped.".to_owned());
     }
     if is_ready(pod) && status(pod, "agent").is_none_or(|agent| agent.ready) {
         return None;
     }
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled");
+    let scheduled = conditions(pod).iter().find(|condition| condition.type_ == "PodScheduled");
     if let Some(not) = scheduled.filter(|condition| condition.status == "False") {
         let why = not.message.clone().unwrap_or_else(|| "the scheduler does not say why".to_owned());
         let volume = why.contains("PersistentVolumeClaim") || why.contains("storageclass");
@@ -64,11 +95,6 @@ pub(super) fn cause(pod: &Pod) -> Option<Cause> {
         if let Some(cause) = status(pod, name).and_then(container_cause) {
             return Some(cause);
         }
-    }
-    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
-    if let Some(lost) = ready.filter(|condition| condition.status == "Unknown") {
-        let why = lost.message.clone().unwrap_or_default();
-        return told("NodeLost", format!("its node does not report: {why}"));
     }
     match status(pod, BROKER).and_then(|status| status.state.as_ref()?.running.as_ref()) {
         Some(_) => told("NotReady", "its pod runs, but /readyz does not say ready yet.".to_owned()),
@@ -127,7 +153,7 @@ pub(super) fn crash(container: &str, restarts: i32, ended: &str, log: &str) -> T
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Cause, cause, is_idle, is_ready};
+    use super::{Cause, cause, cause_at, is_idle, is_ready};
 
     fn pod(status: &Value) -> super::Pod {
         serde_json::from_value(json!({"metadata": {"name": "orders-1"}, "status": status})).expect("a pod")
@@ -154,8 +180,8 @@ mod tests {
             (json!({}), "Starting"),
             (json!({"containerStatuses": container(&json!({"running": {}}), false)}), "NotReady"),
             (
-                json!({"containerStatuses": container(&json!({"running": {}}), false),
-                    "conditions": [{"type": "Ready", "status": "Unknown"}]}),
+                json!({"containerStatuses": container(&json!({"running": {}}), true),
+                    "conditions": [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"}]}),
                 "NodeLost",
             ),
         ] {
@@ -163,6 +189,14 @@ mod tests {
                 Some(Cause::Told(trouble)) => assert_eq!(trouble.reason, expected, "{status}"),
                 other => panic!("{status}: {other:?}"),
             }
+        }
+        let mut going = pod(&json!({"containerStatuses": container(&json!({"running": {}}), true)}));
+        going.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+        let due = 1_767_225_600_000;
+        for (now, expected) in [(due + 1_000, "Stopping"), (due + 31_000, "NodeLost")] {
+            let Some(Cause::Told(trouble)) = cause_at(&going, now) else { panic!("nothing told") };
+            assert_eq!(trouble.reason, expected);
         }
         let crashing = pod(&waiting("CrashLoopBackOff"));
         let Some(Cause::Crashes { restarts: 4, ended, .. }) = cause(&crashing) else { panic!("no crash") };

@@ -2,7 +2,7 @@ use super::Action::{
     AddVoter, AwaitInSync, AwaitReady, AwaitSpare, EndBroker, Prepare, Release, RemoveData, Replace, Reserve,
     StartAgent, StartBroker, StopAgent, StopBroker,
 };
-use super::{Action, Desired, Node, Observed, Process, Troubles, plan};
+use super::{Action, Desired, Node, Observed, Process, Troubles, plan, unasked_data};
 use crate::reconcile::view::tests::metadata;
 use crate::reconcile::view::{MinIsr, Quorum, View};
 
@@ -109,10 +109,10 @@ fn the_plan_follows_from_what_was_asked_for_and_what_was_seen() {
             &[StopBroker(1), StopBroker(2), StartBroker(1), StartBroker(2), AwaitReady(1), AwaitReady(2)],
         ),
         (
-            "one broker less",
+            "one broker that was not asked for and has nothing",
             present(1),
-            nodes(&[GOOD, GOOD]),
-            &[StopAgent(2), StopBroker(2), RemoveData(2), Release(2)],
+            nodes(&[GOOD, Node { data: false, ..GOOD }]),
+            &[StopAgent(2), StopBroker(2), Release(2)],
         ),
         (
             "a delete takes processes first, then data, then addresses",
@@ -186,6 +186,26 @@ fn restarts_take_one_broker_at_a_time_and_only_one_that_can_be_spared() {
     // An agent does not wait for a restart, and a restart not for a replica that lags for ever where none is asked for.
     let lagging = seen(&[GOOD, GOOD, Node { agent: Process::Stopped, ..GOOD }], &[1, 2, 3], &[1, 2]);
     assert_eq!(plan(Desired::Present { brokers: 3 }, &lagging), [StartAgent(3)]);
+}
+
+#[test]
+fn data_that_nobody_asked_to_give_up_is_told_of() {
+    let observed = nodes(&[GOOD, GOOD, Node { data: false, ..GOOD }]);
+    assert_eq!(unasked_data(Desired::Present { brokers: 1 }, &observed), Some((2, 1)));
+    assert_eq!(unasked_data(Desired::Present { brokers: 2 }, &observed), None);
+    assert_eq!(unasked_data(Desired::Absent, &observed), None);
+}
+
+#[test]
+fn a_broker_is_replaced_once_as_many_vote_as_should() {
+    let (all, condemned) = (&[1, 2, 3], Node { condemned: true, ..GOOD });
+    let three = |nodes: [Node; 3], voters| plan(Desired::Present { brokers: 3 }, &seen(&nodes, voters, all));
+    let replaced = [AwaitSpare(3), Replace(3), StartBroker(3), AwaitReady(3), AwaitInSync(3)];
+    assert_eq!(three([GOOD, GOOD, condemned], all), replaced);
+    assert_eq!(three([GOOD, GOOD, condemned], &[1, 3]), [AddVoter(2)], "the one before has no vote yet");
+    assert_eq!(three([GOOD, GOOD, condemned], &[1, 2]), replaced, "it has no vote itself");
+    let silent = Node { ready: false, ..GOOD };
+    assert_eq!(three([GOOD, silent, condemned], &[1, 3])[..1], [AwaitReady(2)]);
 }
 
 #[test]
