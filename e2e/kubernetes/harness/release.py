@@ -57,7 +57,9 @@ class Release:
         return r.stderr
 
     def upgrade(self, **sets):
-        return self._apply("upgrade", sets, "--wait", "--timeout", "120s")
+        """Until none of the former control planes answers any more."""
+        self._apply("upgrade", sets, "--wait", "--timeout", "120s")
+        self.until_ready()
 
     def uninstall(self):
         return self.kube.helm("uninstall", self.name, "--wait", "--timeout", "120s")

@@ -69,7 +69,7 @@ def test_a_deleted_object_comes_back(orders, kind, name):
     assert orders.bootstrap == before, "clients outside find the brokers where they were"
 
 
-@pytest.mark.parametrize("cascade", ["background", "foreground", "orphan"])
+@pytest.mark.parametrize("cascade", ["background", "orphan"])
 def test_deleting_the_owner_of_all_restarts_nothing_and_loses_nothing(orders, cascade):
     kube = orders.kube
     orders.well()
@@ -80,6 +80,7 @@ def test_deleting_the_owner_of_all_restarts_nothing_and_loses_nothing(orders, ca
 
         def owned_again():
             now = kube.all_of(orders.id)
+            assert ("configmaps", "orders") in now, "it is not there"
             new = now[("configmaps", "orders")]["metadata"]
             assert new["uid"] != owner and "deletionTimestamp" not in new, new
             owners = {key: [r["uid"] for r in o["metadata"].get("ownerReferences", []) if r["kind"] == "ConfigMap"]
@@ -94,4 +95,19 @@ def test_deleting_the_owner_of_all_restarts_nothing_and_loses_nothing(orders, ca
         now.pop(("configmaps", "orders"))
         assert {key: o["metadata"]["uid"] for key, o in now.items()} == known
     orders.well()
+    load.check()
+
+
+def test_deleting_the_owner_with_all_that_it_owns_loses_nothing(orders):
+    """Then Kubernetes removes the others first, pods too; the volumes are nobody's."""
+    kube = orders.kube
+    orders.well()
+    with orders.loaded("owner-foreground") as load:
+        claims = lambda: {o["metadata"]["name"]: o["metadata"]["uid"] for o in kube.list("persistentvolumeclaims", orders.selector)}
+        before, owner = claims(), kube.get("configmaps", "orders")["metadata"]["uid"]
+        kube.kubectl("delete", "configmap", "orders", "--wait=false", "--cascade=foreground")
+        until("another ConfigMap", lambda: (c := kube.get("configmaps", "orders")) and c["metadata"]["uid"] != owner, 20)
+        orders.well()
+        load.goes_on()
+        assert claims() == before
     load.check()
