@@ -63,3 +63,14 @@ def test_nobody_watches_while_a_broker_dies(release, orders):
             release.until_ready()
         orders.well()
     load.check()
+
+
+def test_nobody_watches_while_the_stateful_set_goes(release, orders):
+    orders.well()
+    pods = orders.uids()
+    release.kill()
+    orders.kube.kubectl("delete", "statefulset", "orders", "--cascade=orphan")
+    release.until_ready()
+    until("another StatefulSet", lambda: orders.kube.get("statefulsets", "orders"), 20)
+    orders.well()
+    assert orders.uids() == pods

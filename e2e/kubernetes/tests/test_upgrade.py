@@ -40,7 +40,8 @@ def test_an_upgrade_is_not_noticed(release, stays):
 
 def test_brokers_are_scraped_where_the_prometheus_operator_is(release, stays):
     """Of the operator, its kind is enough; the control plane that was started last has found it."""
-    kube, (monitor,) = release.kube, release.kube.list("podmonitors", stays.selector)
+    kube = release.kube
+    (monitor,) = until("a PodMonitor", lambda: kube.list("podmonitors", stays.selector), 20)
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     for pod in stays.pods().values():

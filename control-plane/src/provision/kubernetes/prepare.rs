@@ -38,7 +38,9 @@ impl Kubernetes {
         }
         // Before the template of new ones: where the class refuses to grow, that stays as it is, too.
         self.grow_volumes(&of).await?;
-        if self.seen(cluster, Kind::StatefulSet, &cluster.name).is_some() {
+        // Where there are pods without it, somebody removed it, and it is made anew around them.
+        let there = self.objects(cluster)?;
+        if there.keys().any(|(kind, _)| matches!(kind, Kind::StatefulSet | Kind::Pod)) {
             self.apply_pods(&of).await?;
         }
         Ok(())
