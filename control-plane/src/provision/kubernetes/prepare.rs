@@ -38,12 +38,19 @@ impl Kubernetes {
         }
         // Before the template of new ones: where the class refuses to grow, that stays as it is, too.
         self.grow_volumes(&of).await?;
-        // Where there are pods without it, somebody removed it, and it is made anew around them.
         let there = self.objects(cluster)?;
-        if there.keys().any(|(kind, _)| matches!(kind, Kind::StatefulSet | Kind::Pod)) {
-            self.apply_pods(&of).await?;
+        let pods = || there.iter().filter(|((kind, _), _)| *kind == Kind::Pod).map(|(_, pod)| pod);
+        if self.seen(cluster, Kind::StatefulSet, &cluster.name).is_some() {
+            return self.apply_pods(&of).await;
         }
-        Ok(())
+        // Somebody removed it. Pods that go with it are waited for, since its controller would take them for the next one's; around
+        // those that were left it is made anew.
+        if pods().any(|pod| pod.deleting || pod.body()["metadata"]["ownerReferences"][0].is_object()) {
+            return Err(Error::Waiting(
+                "the pods of a StatefulSet that was removed are on their way out".to_owned(),
+            ));
+        }
+        if pods().next().is_some() { self.apply_pods(&of).await } else { Ok(()) }
     }
 
     async fn wanted_nodes(&self, cluster: &Stored) -> Result<Vec<store::nodes::Node>, Error> {
