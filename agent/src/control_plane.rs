@@ -56,10 +56,10 @@ enum Verdict {
     Failed(String),
 }
 
-/// The sending half.
 /// So often is a key tried that the control plane refuses.
 const KEY_TRIES_MAX: u32 = 3;
 
+/// The sending half.
 pub(crate) struct Sender {
     config: Arc<Config>,
     identity: Identity,

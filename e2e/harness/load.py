@@ -1,15 +1,15 @@
 """Producers that go on until they are stopped, and what must be true of their records whatever happened meanwhile."""
 
 import subprocess
-import threading
 import time
 
 from confluent_kafka import Producer
 
 from harness import java
+from harness.background import Background
 
 
-class Load:
+class Load(Background):
     """librdkafka's idempotent producer; every record that failed is remembered, and the longest time without an answer."""
 
     def __init__(self, bootstrap, topic, prefix="", partition=0, pause=0.002, **config):
@@ -18,8 +18,7 @@ class Load:
         self.longest_wait, self.answered = 0.0, None
         self.producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
                                   "topic.metadata.refresh.interval.ms": 5_000, **config})
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def _run(self):
         while not self.stopping.is_set():
@@ -41,13 +40,8 @@ class Load:
         self.answered = now
         self.acked += 1
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
+    def __exit__(self, *problem):
+        super().__exit__(*problem)
         assert self.producer.flush(60) == 0, "records were not acknowledged"
 
 

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import threading
-import time
 
 from harness import processes
+from harness.background import Background
 from harness.cluster import Cluster
 
 
@@ -52,23 +51,13 @@ class LocalCluster(Cluster):
         return [*processes.of(self.folder).values(), *([self.folder] if os.path.exists(self.folder) else [])]
 
 
-class _Processes:
+class _Processes(Background):
     """Notes the fewest broker processes of a cluster that were seen at once."""
 
     def __init__(self, folder):
         self.folder, self.fewest = folder, 1_000
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
     def _run(self):
-        while not self.stopping.is_set():
+        while not self.stopping.wait(0.02):
             self.fewest = min(self.fewest, len(processes.brokers(self.folder)))
-            time.sleep(0.02)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()

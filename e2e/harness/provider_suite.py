@@ -1,6 +1,6 @@
 """What every provider must do: one cluster's life, from one broker to none, over the API and with Kafka clients only.
 
-A provider's tests import all of this and give the fixture `provider`, which makes clusters by `create(name, **spec)` and has an `api`."""
+A provider's tests import all of this and give the fixture `create_cluster(name, **spec)`."""
 
 import pytest
 from confluent_kafka import Producer
@@ -18,9 +18,9 @@ PATH = "/v1/clusters/life"
 
 
 @pytest.fixture(scope="module")
-def life(provider):
+def life(create_cluster):
     """The one cluster; the tests are its life, in this order."""
-    return provider.create("life", brokers=1)
+    return create_cluster("life", brokers=1)
 
 
 def test_one_broker_becomes_three_and_keeps_what_it_has(life):

@@ -1,19 +1,13 @@
 """Brokers as processes of one machine do what every provider must."""
 
+from functools import partial
+
 import pytest
 
 from harness.local_cluster import LocalCluster
 from harness.provider_suite import *  # noqa: F403
 
 
-class Local:
-    def __init__(self, service):
-        self.service, self.api = service, service.api
-
-    def create(self, name, **spec):
-        return LocalCluster.create(self.service, name, **spec)
-
-
 @pytest.fixture(scope="module")
-def provider(service):
-    return Local(service)
+def create_cluster(service):
+    return partial(LocalCluster.create, service)

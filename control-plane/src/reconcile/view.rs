@@ -148,20 +148,19 @@ impl View {
         if let Some(needed) = needed.filter(|needed| !needed.is_empty()) {
             return Err(format!("without broker {id} too few in-sync replicas would be left of {needed}"));
         }
-        let Some(Quorum { voters, .. }) = &self.quorum else { return Ok(()) };
-        if !voters.contains(&id) {
-            return Ok(());
-        }
-        let others = voters.iter().filter(|voter| **voter != id && self.live.contains(voter)).count();
+        let Some((others, voters)) = self.voters_without(id) else { return Ok(()) };
         // One voter, or two, cannot spare any: then all the others is as good as it gets.
-        let majority = (voters.len() / 2 + 1).min(voters.len() - 1);
-        if others >= majority {
+        if others >= (voters / 2 + 1).min(voters - 1) {
             return Ok(());
         }
-        Err(format!(
-            "without broker {id} only {others} of {} voters of the metadata quorum would run",
-            voters.len()
-        ))
+        Err(format!("without broker {id} only {others} of {voters} voters of the metadata quorum would run"))
+    }
+
+    /// How many voters would run without one of them, and of how many; `None` where it has no vote.
+    fn voters_without(&self, id: i32) -> Option<(usize, usize)> {
+        let voters = &self.quorum.as_ref().filter(|quorum| quorum.voters.contains(&id))?.voters;
+        let others = voters.iter().filter(|voter| **voter != id && self.live.contains(voter)).count();
+        Some((others, voters.len()))
     }
 
     /// Whether a broker's data can be given up without a record being lost, nor the metadata quorum; if not, why.
@@ -169,21 +168,16 @@ impl View {
         if let Some(only) = self.shares.get(&id).map(|share| &share.only).filter(|only| !only.is_empty()) {
             return Err(format!("only broker {id} has all records of {only}"));
         }
-        let Some(Quorum { voters, .. }) = &self.quorum else { return Ok(()) };
-        if voters == &[id].into() {
-            return Err(format!(
+        match self.voters_without(id) {
+            Some((_, 1)) => Err(format!(
                 "broker {id} is the only voter of the metadata quorum: give the cluster at least three brokers"
-            ));
+            )),
+            // It is the others who have to agree that it votes no more.
+            Some((others, voters)) if others < voters / 2 + 1 => Err(format!(
+                "without broker {id} only {others} of {voters} voters of the metadata quorum would be left"
+            )),
+            _ => Ok(()),
         }
-        let others = voters.iter().filter(|voter| **voter != id && self.live.contains(voter)).count();
-        // For good: it is the others who have to agree that it votes no more.
-        if voters.contains(&id) && others < voters.len() / 2 + 1 {
-            return Err(format!(
-                "without broker {id} only {others} of {} voters of the metadata quorum would be left",
-                voters.len()
-            ));
-        }
-        Ok(())
     }
 
     /// The partitions of which a broker has a replica that is not in sync, if there are any.

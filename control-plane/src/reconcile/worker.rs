@@ -214,8 +214,7 @@ impl<P: Provider> Reconciler<P> {
 
     /// The nodes as the provider sees them, and the cluster as its brokers do.
     async fn observe(&self, cluster: &Stored) -> Result<Observed, provision::Error> {
-        let nodes = self.provider.observe(cluster).await?;
-        let mut nodes = nodes;
+        let mut nodes = self.provider.observe(cluster).await?;
         let replaced = {
             let mut db = self.store.connection().await?;
             store::nodes::replaced(&mut db, cluster.id).await?

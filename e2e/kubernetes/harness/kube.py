@@ -187,23 +187,15 @@ class Kube:
     @contextlib.contextmanager
     def node_is_silent(self):
         """Its kubelet reports nothing; what runs there goes on."""
-        process = _Process("kubelet")
-        process.kill(signal.SIGSTOP)
-        try:
+        with _Process("kubelet").stopped():
             yield
-        finally:
-            process.kill(signal.SIGCONT)
 
     @contextlib.contextmanager
     def api_server_hangs(self):
         """It keeps its connections open, takes new ones, and answers none."""
-        process = _Process("apiserver")
-        process.kill(signal.SIGSTOP)
-        try:
+        with _Process("apiserver").stopped():
             yield
-        finally:
-            process.kill(signal.SIGCONT)
-            until("the API server", lambda: self.call("GET", "/readyz") == "ok", 60)
+        until("the API server", lambda: self.call("GET", "/readyz") == "ok", 60)
 
 
 class _Process:
@@ -218,6 +210,14 @@ class _Process:
 
     def kill(self, sig=signal.SIGKILL):
         os.kill(int(self.pid), sig)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        self.kill(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.kill(signal.SIGCONT)
 
     def start(self):
         with open(f"{STATE}/log/{self.name}.log", "ab") as log:

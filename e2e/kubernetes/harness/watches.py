@@ -2,9 +2,11 @@
 
 import http.client
 import json
-import threading
+import socket
 import time
 import urllib.parse
+
+from harness.background import Background
 
 
 def is_ready(pod):
@@ -12,25 +14,7 @@ def is_ready(pod):
         c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
 
 
-class _Noting:
-    def __init__(self):
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self._end()
-        self.thread.join(10)
-
-    def _end(self):
-        pass
-
-
-class Readiness(_Noting):
+class Readiness(Background):
     """The fewest pods of a cluster that were ready at once, by every change that the API server tells."""
 
     def __init__(self, cluster):
@@ -57,10 +41,12 @@ class Readiness(_Noting):
     def _end(self):
         assert self.failure is None, self.failure
         if self.connection.sock:
+            # Closing it alone does not wake who reads from it.
+            self.connection.sock.shutdown(socket.SHUT_RDWR)
             self.connection.sock.close()
 
 
-class Answers(_Noting):
+class Answers(Background):
     """Asks the API twenty times a second, each time by a connection of its own."""
 
     def __init__(self, base, path="/healthz", timeout=2):

@@ -3,10 +3,10 @@ proxy carries what is sent there, and keeps to the source ranges."""
 
 import itertools
 import socket
-import threading
 
 import pytest
 
+from harness.background import Background
 from harness.load import Load
 from harness.records import read_all, values
 from harness.wait import until
@@ -21,12 +21,12 @@ def balanced(*cidrs):
     return [OUTSIDE, {"name": "far", "type": "loadbalancer", "port": PORT, "allowed_cidrs": list(cidrs)}]
 
 
-class Cloud:
+class Cloud(Background):
     """Gives every load balancer that has no address the next one."""
 
     def __init__(self, kube):
-        self.kube, self.numbers, self.stopping = kube, itertools.count(1), threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.kube, self.numbers = kube, itertools.count(1)
+        super().__init__()
 
     def _run(self):
         while not self.stopping.wait(0.2):
@@ -35,14 +35,6 @@ class Cloud:
                     given = {"status": {"loadBalancer": {"ingress": [{"ip": f"{BLOCK}.{next(self.numbers)}"}]}}}
                     self.kube.call("PATCH", self.kube.path("services", service["metadata"]["name"]) + "/status", given,
                                    "application/merge-patch+json")
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
 
 
 @pytest.fixture(scope="module")

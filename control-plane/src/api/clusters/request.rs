@@ -122,18 +122,17 @@ pub(super) fn apply(
     if let Some(UpdateEngine { version }) = &update.engine
         && *version != spec.engine.version
     {
-        let now = &spec.engine.version;
+        // What brokers have been all of: not the version of an upgrade that has not come to its end.
+        let before = spec.version_before.take().unwrap_or_else(|| spec.engine.version.clone());
         let known = engine::find(&spec.engine.kind).map(|engine| engine.versions_with(&room.versions));
-        if !known.is_some_and(|known| known.contains(now)) {
+        if !known.is_some_and(|known| known.contains(&before)) {
             let message = format!(
-                "the cluster could not go back to {now}, of which the service has no image: give it one first (clusters.versionImages of the chart)"
+                "the cluster could not go back to {before}, of which the service has no image: give it one first (clusters.versionImages of the chart)"
             );
             errors.push(FieldError::new("engine.version", "no_way_back", message));
         }
-        let now = std::mem::replace(&mut spec.engine.version, version.clone());
-        // What brokers have been all of: not the version of an upgrade that has not come to its end.
-        spec.version_before =
-            Some(spec.version_before.take().unwrap_or(now)).filter(|before| before != version);
+        spec.engine.version.clone_from(version);
+        spec.version_before = Some(before).filter(|before| before != version);
     }
     if let Some(kubernetes) = &update.kubernetes {
         spec.kubernetes = Some(kubernetes.clone());

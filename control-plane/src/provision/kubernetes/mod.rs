@@ -212,8 +212,13 @@ impl Kubernetes {
         })
     }
 
-    /// Fails where a cluster's objects are in another namespace than they were made in: a second set must not be made beside them.
-    fn check_namespace(&self, cluster: &Stored, nodes: &[store::nodes::Node]) -> Result<(), Error> {
+    /// Fails where a cluster is looked for in another namespace than it was made in: a second one must not be made beside it, nor must
+    /// it be forgotten.
+    pub(super) fn check_namespace(
+        &self,
+        cluster: &Stored,
+        nodes: &[store::nodes::Node],
+    ) -> Result<(), Error> {
         let now = self.namespace(cluster);
         let was = nodes.iter().find_map(|node| names::namespace_of(&cluster.name, node.node_id, &node.host));
         match was.filter(|was| *was != now) {
@@ -274,7 +279,6 @@ impl Provider for Kubernetes {
     async fn observe(&self, cluster: &Stored) -> Result<Nodes, Error> {
         let objects = self.objects(cluster)?;
         let nodes = self.nodes(cluster).await?;
-        self.check_namespace(cluster, &nodes)?;
         let (owner, image) = (self.owner(cluster), self.image(cluster).unwrap_or_default());
         let of = Of { cluster, settings: &self.settings, image: &image, owner: owner.as_deref() };
         Ok(observe::nodes(&of, &nodes, &objects))

@@ -100,6 +100,7 @@ impl Kubernetes {
     }
 
     pub(super) async fn release(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
+        self.check_namespace(cluster, &self.nodes(cluster).await?)?;
         for ((kind, name), seen) in self.objects(cluster)? {
             if kind == Kind::Service && observe::is_of_broker(&cluster.name, &name, node) {
                 let policy = PropagationPolicy::Background;
