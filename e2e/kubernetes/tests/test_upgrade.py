@@ -74,6 +74,22 @@ def test_clusters_are_in_the_namespaces_that_they_name(release, stays):
         other.remove()
 
 
+def test_a_cluster_is_not_made_again_in_another_namespace(release, stays):
+    brokers, other = stays.uids(), Kube(ELSEWHERE)
+    release.kube.kubectl("create", "namespace", ELSEWHERE)
+    try:
+        release.upgrade(**{"clusters.namespace": ELSEWHERE})
+        op = stays.patch({"labels": {"looked-for": "elsewhere"}})
+        ended = until("the operation to end", lambda: (o := release.api.ok("GET", f"/v1/operations/{op}"))["state"] == "failed" and o, 60)
+        assert f"set clusters.namespace of the chart back to \"{stays.kube.namespace}\"" in ended["error"]["detail"], ended
+        assert other.all_of(stays.id) == {}
+        release.upgrade()
+    finally:
+        other.remove()
+    stays.well()
+    assert stays.uids() == brokers
+
+
 def test_uninstall_leaves_clusters_and_data_and_install_finds_them_again(release, stays):
     brokers = stays.uids()
     known = {key: o["metadata"]["uid"] for key, o in release.kube.all_of(stays.id).items()}

@@ -94,7 +94,7 @@ pub(super) fn namespace_of<'h>(cluster: &str, node: i32, host: &'h str) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use super::{claim, node_of, pod};
+    use super::{claim, namespace_of, node_of, pod};
 
     #[test]
     fn a_name_gives_its_broker_back() {
@@ -102,5 +102,8 @@ mod tests {
         assert_eq!(node_of("orders", &claim("orders", 3)), Some(3));
         assert_eq!(node_of("orders", "orders-new-1"), None);
         assert_eq!(node_of("orders", "other-1"), None);
+        let host = "orders-2.orders-brokers.kafka.svc.cluster.local";
+        assert_eq!(namespace_of("orders", 2, host), Some("kafka"));
+        assert_eq!(namespace_of("orders", 1, host), None);
     }
 }
