@@ -80,6 +80,8 @@ pub enum RpcError {
         "the quorum message is for node {target}, this is node {node}: check the addresses of the voters"
     )]
     OtherNode { node: u64, target: u64 },
+    #[error("node {node} has no metadata yet, so it does not vote")]
+    Blank { node: u64 },
     #[error("this node's quorum is stopped: {0}")]
     Stopped(String),
     #[error("the metadata snapshot cannot be put together: {0}; it will be sent again")]

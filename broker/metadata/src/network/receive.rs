@@ -54,8 +54,14 @@ impl Receiver {
         let raft = &self.raft;
         Ok(match call {
             Call::Append(rpc) => Answer::Append(raft.append_entries(rpc).await.map_err(stopped)?),
-            Call::Vote(rpc) => Answer::Vote(raft.vote(rpc).await.map_err(stopped)?),
-            Call::PreVote(rpc) => Answer::Vote(raft.pre_vote(rpc).await.map_err(stopped)?),
+            Call::Vote(rpc) => {
+                self.refuse_if_blank().await?;
+                Answer::Vote(raft.vote(rpc).await.map_err(stopped)?)
+            }
+            Call::PreVote(rpc) => {
+                self.refuse_if_blank().await?;
+                Answer::Vote(raft.pre_vote(rpc).await.map_err(stopped)?)
+            }
             Call::Snapshot { vote, meta, data } => self.install(vote, meta, data.0).await?,
             Call::SnapshotChunk(chunk) => match self.assembly.take(chunk, Instant::now())? {
                 None => Answer::ChunkTaken,
@@ -65,6 +71,17 @@ impl Receiver {
                 Answer::TransferLeader(raft.handle_transfer_leader(rpc).await.map_err(stopped)?)
             }
         })
+    }
+
+    /// A node that has no log is no voter yet, or was one and lost its disk. What it knew it cannot ask for any more, so its vote could
+    /// make a leader of one that knows less than was committed.
+    async fn refuse_if_blank(&self) -> Result<(), RpcError> {
+        let voters =
+            self.raft.with_raft_state(|state| state.membership_state.effective().voter_ids().count());
+        match voters.await.map_err(stopped)? {
+            0 => Err(RpcError::Blank { node: self.node }),
+            _ => Ok(()),
+        }
     }
 
     async fn install(&self, vote: Vote, meta: SnapshotMeta, data: Bytes) -> Result<Answer, RpcError> {

@@ -147,10 +147,19 @@ impl Cluster {
 
     /// Starts a node, on the data that it left if it ran before.
     pub(super) async fn start_node_at(&mut self, node: i32, address: &str) -> Handle {
+        self.start_among(self.first_voters.clone(), node, address).await
+    }
+
+    /// Starts a node that begins nothing if it has no data.
+    pub(super) async fn start_observer(&mut self, node: i32) -> Handle {
+        self.start_among(Vec::new(), node, &address(node)).await
+    }
+
+    async fn start_among(&mut self, voters: Vec<i32>, node: i32, address: &str) -> Handle {
         let voter = |node_id| Voter { node_id, address: self::address(node_id) };
         let dir = self.dirs.entry(node).or_insert_with(|| tempdir().unwrap()).path().to_path_buf();
         let options = Options {
-            voters: self.first_voters.iter().copied().map(voter).collect(),
+            voters: voters.into_iter().map(voter).collect(),
             transport: Arc::new(End { node, net: self.net.clone() }),
             timing: self.timing,
             snapshot_after_entries: self.snapshot_after_entries,

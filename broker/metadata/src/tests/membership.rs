@@ -116,6 +116,27 @@ async fn a_voter_that_lost_its_disk_leaves_and_is_sent_everything_again() {
     cluster.stop().await;
 }
 
+/// It does not know any more what it acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voter_that_lost_its_disk_makes_nobody_leader_who_lacks_what_it_had() {
+    let mut cluster = Cluster::start([1, 2, 3], FAST).await;
+    let leader = cluster.leader().await.node_id();
+    let others: Vec<i32> = (1..=3).filter(|node| *node != leader).collect();
+    let (loses, lags) = (others[0], others[1]);
+    cluster.commit("a").await;
+    cluster.kill(lags).await;
+    cluster.commit("b").await;
+    cluster.kill(leader).await;
+    cluster.lose(loses).await;
+    cluster.start_observer(loses).await;
+    cluster.start_node(lags).await;
+    tokio::time::sleep(FAST.election_max * 10).await;
+    assert!(cluster.all().iter().all(|node| !node.is_leader()), "of two, one of which knows nothing");
+    cluster.start_node(leader).await;
+    cluster.converge(&[1, 2, 3], 2).await;
+    cluster.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quorum_grows_and_shrinks_under_load_and_a_restart_keeps_its_members() {
     let mut cluster = Cluster::start([1], FAST).await;
