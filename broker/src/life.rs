@@ -22,6 +22,8 @@ use crate::replica::{self, LeadershipListener};
 const LET_GO_TIMEOUT: Duration = Duration::from_secs(20);
 /// After how long without a controller nobody is waited for any more.
 const NO_CONTROLLER_MS_MAX: u64 = 3_000;
+/// How long ago a majority followed a controller that has one.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(1);
 /// How long the metadata quorum may take to elect another leader when this one stops.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a stop looks whether the connections have ended.
@@ -104,13 +106,15 @@ async fn hand_over(broker: &Arc<Broker>) {
     if !broker.is_ready() || broker.image().live_brokers().count() <= 1 {
         return;
     }
-    let taken_over = tokio::select! {
-        () = broker.lifecycle.let_go() => true,
-        () = tokio::time::sleep(LET_GO_TIMEOUT) => false,
-        () = nobody_decides(broker) => false,
-    };
-    if !taken_over {
-        tracing::warn!("not everything that this broker leads was taken over");
+    tokio::select! {
+        () = broker.lifecycle.let_go() => {}
+        () = tokio::time::sleep(LET_GO_TIMEOUT) => {
+            tracing::warn!("not everything that this broker leads was taken over");
+        }
+        () = nobody_decides(broker) => {
+            tracing::warn!("nobody is left to take over what this broker leads");
+            return;
+        }
     }
     if let Err(error) = broker.metadata.transfer_leadership(None, HAND_OVER_TIMEOUT).await {
         tracing::warn!(%error, "the lead of the metadata quorum was not handed over");
@@ -120,8 +124,13 @@ async fn hand_over(broker: &Arc<Broker>) {
 /// Resolves once there has been no controller for so long that there is none to come: the others have stopped too.
 async fn nobody_decides(broker: &Broker) {
     let mut since_ms = broker.clock.monotonic_ms();
+    // A controller that lost its majority goes on as one.
+    let decides = || match broker.metadata.leader() {
+        Some(id) if id == broker.node_id() => broker.metadata.was_followed_within(FOLLOWED_WITHIN),
+        leader => leader.is_some(),
+    };
     while broker.clock.monotonic_ms().saturating_sub(since_ms) < NO_CONTROLLER_MS_MAX {
-        if broker.metadata.leader().is_some() {
+        if decides() {
             since_ms = broker.clock.monotonic_ms();
         }
         tokio::time::sleep(DRAIN_LOOK).await;
