@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::backoff;
 use crate::buffer::{BATCH_REPORTS_MAX, Buffer};
 use crate::config::Config;
+use crate::refusals::Refusals;
 use crate::report::{Accepted, Register, Reports};
 
 /// The whole of one request, answer read.
@@ -56,9 +57,6 @@ enum Verdict {
     Failed(String),
 }
 
-/// So often is a key tried that the control plane refuses.
-const KEY_TRIES_MAX: u32 = 3;
-
 /// The sending half.
 pub(crate) struct Sender {
     config: Arc<Config>,
@@ -66,8 +64,7 @@ pub(crate) struct Sender {
     shared: Arc<Shared>,
     http: reqwest::Client,
     key: String,
-    /// The key that was refused last, and how often in a row.
-    refused: (String, u32),
+    refusals: Refusals,
     url: usize,
     registered: bool,
     batch_max: usize,
@@ -85,13 +82,14 @@ impl Sender {
             .timeout(REQUEST_DEADLINE)
             .pool_max_idle_per_host(1)
             .build()?;
+        let refusals = Refusals::new(&config.state_dir);
         Ok(Self {
             config,
             identity,
             shared,
             http,
             key: String::new(),
-            refused: (String::new(), 0),
+            refusals,
             url: 0,
             registered: false,
             batch_max: BATCH_REPORTS_MAX,
@@ -101,7 +99,7 @@ impl Sender {
 
     /// Sends until the control plane has refused one key too often. Dropping the future is how it ends otherwise.
     pub(crate) async fn run(&mut self) {
-        while self.refused.1 < KEY_TRIES_MAX {
+        while !self.refusals.are_too_many() {
             if self.registered && self.shared.buffer.lock().is_empty() {
                 self.shared.wake.notified().await;
                 continue;
@@ -110,6 +108,7 @@ impl Sender {
                 tokio::time::sleep(wait).await;
             }
         }
+        self.refusals.write_note();
     }
 
     /// One request. Says how long to wait before the next; `None` is "not at all".
@@ -195,10 +194,8 @@ impl Sender {
                     "the control plane refuses this agent's API key; reports wait. Put a key of the role `agent` for this cluster into the file"
                 );
                 // Read again next time: someone may have put a new one there.
-                let key = std::mem::take(&mut self.key);
-                let times = if self.refused.0 == key { self.refused.1 + 1 } else { 1 };
-                self.refused = (key, times);
-                Some(backoff::LONGEST)
+                self.refusals.add(&std::mem::take(&mut self.key));
+                Some(backoff::wait(u32::MAX, rand::random()))
             }
             Verdict::TooLarge if self.batch_max > 1 => {
                 self.batch_max = (self.batch_max / 2).max(1);
@@ -230,7 +227,7 @@ impl Sender {
             tracing::info!(waiting, "the control plane answers again");
         }
         self.failures = 0;
-        self.refused.1 = 0;
+        self.refusals.forget();
         self.batch_max = BATCH_REPORTS_MAX;
         if let Some(interval_ms) = interval_ms {
             *self.shared.interval.lock() =

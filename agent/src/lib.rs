@@ -19,6 +19,7 @@ mod observe;
 mod process;
 mod prometheus;
 mod rates;
+mod refusals;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -52,7 +53,6 @@ pub enum Error {
     PidFile { path: PathBuf, source: std::io::Error },
     #[error("setting up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
-    /// A file that is mounted into a container may never show its new content there: only another container sees it.
     #[error(
         "the control plane refuses the API key in {path}; started anew, the agent looks whether there is another"
     )]
