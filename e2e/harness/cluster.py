@@ -85,10 +85,10 @@ class Cluster:
             return self
         return until(f"cluster {self.name} of {count} to be well", is_well, timeout, every=0.3)
 
-    def loaded(self, topic):
+    def loaded(self, topic, **config):
         """A producer to a topic of its own."""
         self.create_topic(topic)
-        return Written(self, topic)
+        return Written(self, topic, **config)
 
     def rolled(self, topic, ask, timeout=240):
         """All brokers are begun anew, one after the other and the controller last, while a producer runs."""
@@ -110,9 +110,10 @@ class Cluster:
 class Written(Load):
     """A producer that runs while something happens; afterwards all that was acknowledged must be there, in order, none twice."""
 
-    def __init__(self, cluster, topic):
+    def __init__(self, cluster, topic, **config):
         self.cluster, self.told = cluster, []
-        super().__init__(cluster.bootstrap, topic, log_level=0, error_cb=lambda error: self.told.append(f"{time.strftime('%X')} {error}"))
+        tell = lambda error: self.told.append(f"{time.strftime('%X')} {error}")
+        super().__init__(cluster.bootstrap, topic, log_level=0, error_cb=tell, **config)
 
     def __enter__(self):
         super().__enter__()

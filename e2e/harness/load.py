@@ -42,7 +42,8 @@ class Load(Background):
 
     def __exit__(self, *problem):
         super().__exit__(*problem)
-        assert self.producer.flush(60) == 0, "records were not acknowledged"
+        left = self.producer.flush(60)
+        assert left == 0, f"{left} of {self.sent} records were not acknowledged"
 
 
 class JavaLoad:
@@ -68,16 +69,17 @@ class JavaLoad:
             self.acked = int(out.split("acked ")[1].split()[0])
 
 
+# With their defaults clients wait half a minute and more for a broker that is silent; then they would go on all the same.
+IMPATIENT_JAVA = {"request_timeout_ms": 4_000, "socket_connection_setup_timeout_ms": 2_000}
+IMPATIENT = {"socket.timeout.ms": 4_000, "socket.connection.setup.timeout.ms": 2_000}
+
+
 class BothLoads:
     """A Java and a librdkafka producer write to the first partition of one topic at once."""
 
-    # With their defaults both wait half a minute and more for a broker that is silent; then they would go on all the same.
-    JAVA = {"request_timeout_ms": 4_000, "socket_connection_setup_timeout_ms": 2_000}
-    LIBRDKAFKA = {"socket.timeout.ms": 4_000, "socket.connection.setup.timeout.ms": 2_000}
-
     def __init__(self, bootstrap, topic):
-        self.java = JavaLoad(bootstrap, topic, **self.JAVA)
-        self.librdkafka = Load(bootstrap, topic, prefix="c", **self.LIBRDKAFKA)
+        self.java = JavaLoad(bootstrap, topic, **IMPATIENT_JAVA)
+        self.librdkafka = Load(bootstrap, topic, prefix="c", **IMPATIENT)
 
     def __enter__(self):
         self.java.__enter__()

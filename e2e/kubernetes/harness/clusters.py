@@ -53,7 +53,9 @@ class Cluster(cluster.Cluster):
     def bootstrap(self):
         """What clients outside begin with."""
         listeners = self.api.ok("GET", f"/v1/clusters/{self.name}/connection")["listeners"]
-        return next(one["bootstrap_servers"] for one in listeners if one["name"] == OUTSIDE["name"])
+        found = [one["bootstrap_servers"] for one in listeners if one["name"] == OUTSIDE["name"]]
+        assert found, f"nobody is told how to come from outside: {listeners}"
+        return found[0]
 
     def containers(self):
         """What Kubernetes says of each broker's container that runs."""
