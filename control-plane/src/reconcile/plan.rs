@@ -59,6 +59,8 @@ pub(crate) struct Node {
     pub data: bool,
     /// Whether it is to go on without that.
     pub condemned: bool,
+    /// Whether it has begun without, and somebody waits until it has everything again.
+    pub refills: bool,
 }
 
 impl Node {
@@ -176,6 +178,7 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
             actions.extend(restart_one(&wanted, observed.view.as_ref()));
         }
         actions.extend(voters);
+        actions.extend(refills(&wanted, observed.view.as_ref()));
     }
     // Brokers that stop one after the other would wait for a quorum that is going, too.
     let stop = if desired == Desired::Absent { Action::EndBroker } else { Action::StopBroker };
@@ -183,12 +186,13 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     actions
 }
 
-/// A broker that is there with data although fewer are asked for, and how many are. Nobody can ask for fewer, so this is an accident,
+/// A broker that is there, with data or running, although fewer are asked for, and how many are. Nobody can ask for fewer, so this is an accident,
 /// such as a database that was restored from before they were more: what they have must not go for it.
 pub(crate) fn unasked_data(desired: Desired, observed: &Observed) -> Option<(i32, u32)> {
     let Desired::Present { brokers } = desired else { return None };
     let last = i32::try_from(brokers).unwrap_or(i32::MAX);
-    let (id, _) = observed.nodes.iter().find(|(id, node)| **id > last && node.data)?;
+    let there = |node: &Node| node.data || node.broker.runs();
+    let (id, _) = observed.nodes.iter().find(|(id, node)| **id > last && there(node))?;
     Some((*id, brokers))
 }
 
@@ -212,6 +216,13 @@ fn replace_one(brokers: u32, wanted: &Nodes, view: Option<&View>) -> Option<Vec<
         Action::AwaitReady(id),
         Action::AwaitInSync(id),
     ])
+}
+
+/// Brokers that began with an empty disk and have not got everything yet, as far as the others say.
+fn refills(wanted: &Nodes, view: Option<&View>) -> Vec<Action> {
+    let lacks = |id: i32| view.is_none_or(|view| !view.live.contains(&id) || view.behind(id).is_some());
+    let refill = wanted.iter().filter(|(id, node)| node.refills && lacks(**id));
+    refill.map(|(id, _)| Action::AwaitInSync(*id)).collect()
 }
 
 fn bring_up(wanted: &Nodes) -> Vec<Action> {

@@ -12,7 +12,7 @@ use rand::Rng as _;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Action, Desired, Node, Observed, Process, plan, unasked_data};
+use super::plan::{Action, Desired, Node, Nodes, Observed, Process, plan, unasked_data};
 use super::progress::{self, Findings, Setback};
 use super::view::{Share, View};
 use crate::changes::Changes;
@@ -215,14 +215,8 @@ impl<P: Provider> Reconciler<P> {
     /// The nodes as the provider sees them, and the cluster as its brokers do.
     async fn observe(&self, cluster: &Stored) -> Result<Observed, provision::Error> {
         let mut nodes = self.provider.observe(cluster).await?;
-        let replaced = {
-            let mut db = self.store.connection().await?;
-            store::nodes::replaced(&mut db, cluster.id).await?
-        };
-        for (id, asked) in &cluster.spec.replacements {
-            if let Some(node) = nodes.get_mut(id) {
-                node.condemned = replaced.get(id).copied().unwrap_or_default() < *asked;
-            }
+        if !cluster.spec.replacements.is_empty() {
+            self.note_replacements(cluster, &mut nodes).await?;
         }
         let troubles = self.provider.troubles(cluster).await?;
         let mut peers = self.provider.peers(cluster).await?;
@@ -235,6 +229,21 @@ impl<P: Provider> Reconciler<P> {
             tracing::debug!(cluster = cluster.name, why, "the brokers do not say how they are");
         }
         Ok(Observed { nodes, view: view.ok(), troubles })
+    }
+
+    /// Which brokers are to begin anew, and which have and are waited for.
+    async fn note_replacements(&self, cluster: &Stored, nodes: &mut Nodes) -> Result<(), store::Error> {
+        let mut db = self.store.connection().await?;
+        let replaced = store::nodes::replaced(&mut db, cluster.id).await?;
+        let unfinished = operations::unfinished(&mut db, cluster.id).await?;
+        let waited_for = kinds(&unfinished).contains(&Kind::BrokerReplace);
+        for (id, asked) in &cluster.spec.replacements {
+            if let Some(node) = nodes.get_mut(id) {
+                node.condemned = replaced.get(id).copied().unwrap_or_default() < *asked;
+                node.refills = waited_for && !node.condemned;
+            }
+        }
+        Ok(())
     }
 
     /// Does one thing, and tells meanwhile how the cluster is: a broker that does not answer is waited for for long, and that its

@@ -80,9 +80,7 @@ impl Server {
 
     /// Fails when there is an object of that name that is not the cluster's.
     pub(super) async fn refuse_foreign(&self, of: &Of<'_>, kind: Kind, name: &str) -> Result<(), Error> {
-        let api = self.api(of.namespace(), kind);
-        let found =
-            within(api.get_opt(name)).await.map_err(of_server(format!("looking for {kind:?} {name:?}")))?;
+        let found = self.get(of.namespace(), kind, name).await?;
         let ours = |object: &DynamicObject| {
             let labels = object.metadata.labels.as_ref();
             labels.and_then(|labels| labels.get(CLUSTER_ID)) == Some(&of.cluster.id.to_string())
@@ -94,6 +92,18 @@ impl Server {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Whether an object of that name is there, whoever made it, and not about to go.
+    pub(super) async fn is_there(&self, namespace: &str, kind: Kind, name: &str) -> Result<bool, Error> {
+        let found = self.get(namespace, kind, name).await?;
+        Ok(found.is_some_and(|object| object.metadata.deletion_timestamp.is_none()))
+    }
+
+    /// As the API server has it now.
+    async fn get(&self, namespace: &str, kind: Kind, name: &str) -> Result<Option<DynamicObject>, Error> {
+        let found = within(self.api(namespace, kind).get_opt(name)).await;
+        found.map_err(of_server(format!("looking for {kind:?} {name:?}")))
     }
 
     /// Asks for an object's removal, unless it is another than the one that was seen.

@@ -189,12 +189,19 @@ impl Kubernetes {
         self.settings.namespace_of(cluster)
     }
 
-    /// What a cluster's pods run. A version that is no longer known goes on in the image that it has.
+    /// What a cluster's pods run. A version that is no longer known goes on in the image that it has, unless that is another version's.
     fn image(&self, cluster: &Stored) -> Option<String> {
         if let Some(image) = self.settings.images.get(&cluster.spec.engine.version) {
             return Some(image.clone());
         }
-        let of_pod = |pod: &Value| pod["spec"]["containers"][0]["image"].as_str().map(ToOwned::to_owned);
+        if cluster.spec.version_before.is_some() {
+            return None;
+        }
+        let of_pod = |pod: &Value| {
+            let mut containers = pod["spec"]["containers"].as_array()?.iter();
+            let broker = containers.find(|container| container["name"] == trouble::BROKER)?;
+            broker["image"].as_str().map(ToOwned::to_owned)
+        };
         if let Some(set) = self.seen(cluster, Kind::StatefulSet, &cluster.name) {
             return of_pod(&set.body()["spec"]["template"]);
         }
@@ -205,21 +212,24 @@ impl Kubernetes {
     /// The same, where pods are to be made.
     fn wanted_image(&self, cluster: &Stored) -> Result<String, Error> {
         self.image(cluster).ok_or_else(|| {
-            Error::Permanent(format!(
+            let lacks = format!(
                 "the service has no image of version {}: give it one (clusters.versionImages of the chart)",
                 cluster.spec.engine.version
-            ))
+            );
+            // The control plane that took the request has one: this one may be about to be replaced.
+            if cluster.spec.version_before.is_some() {
+                Error::Waiting(lacks)
+            } else {
+                Error::Permanent(lacks)
+            }
         })
     }
 
     /// Fails where a cluster is looked for in another namespace than it was made in: a second one must not be made beside it, nor must
     /// it be forgotten.
-    pub(super) fn check_namespace(
-        &self,
-        cluster: &Stored,
-        nodes: &[store::nodes::Node],
-    ) -> Result<(), Error> {
+    async fn check_namespace(&self, cluster: &Stored) -> Result<(), Error> {
         let now = self.namespace(cluster);
+        let nodes = self.nodes(cluster).await?;
         let was = nodes.iter().find_map(|node| names::namespace_of(&cluster.name, node.node_id, &node.host));
         match was.filter(|was| *was != now) {
             Some(was) => Err(Error::Permanent(format!(
@@ -307,6 +317,7 @@ impl Provider for Kubernetes {
     }
 
     async fn apply(&self, cluster: &Stored, action: Action) -> Result<(), Error> {
+        self.check_namespace(cluster).await?;
         match action {
             Action::Reserve(node) => self.reserve(cluster, node).await,
             Action::Prepare(_) => self.prepare(cluster).await,

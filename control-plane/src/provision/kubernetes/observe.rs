@@ -54,6 +54,7 @@ pub(super) fn nodes(of: &Of<'_>, known: &[store::nodes::Node], objects: &Objects
             agent: if goes { Process::Stopped } else { Process::Current },
             data: !retain && objects.contains_key(&claim),
             condemned: false,
+            refills: false,
         }
     };
     ids.into_iter().map(|id| (id, node(id))).collect()

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
 use serde_json::Value;
 
 use super::kinds::Kind;
 use super::render::{self, Desired, Of};
-use super::{Kubernetes, names, observe};
+use super::{Kubernetes, names, observe, trouble};
 use crate::domain::api_key::Token;
 use crate::domain::quantity;
 use crate::provision::{Error, joining};
@@ -38,19 +39,23 @@ impl Kubernetes {
         }
         // Before the template of new ones: where the class refuses to grow, that stays as it is, too.
         self.grow_volumes(&of).await?;
-        let there = self.objects(cluster)?;
-        let pods = || there.iter().filter(|((kind, _), _)| *kind == Kind::Pod).map(|(_, pod)| pod);
         if self.seen(cluster, Kind::StatefulSet, &cluster.name).is_some() {
             return self.apply_pods(&of).await;
         }
         // Somebody removed it. Pods that go with it are waited for, since its controller would take them for the next one's; around
         // those that were left it is made anew.
-        if pods().any(|pod| pod.deleting || pod.body()["metadata"]["ownerReferences"][0].is_object()) {
+        let there = self.objects(cluster)?;
+        let pods = there.iter().filter(|((kind, _), _)| *kind == Kind::Pod);
+        let pods: Vec<Pod> = pods.filter_map(|(_, pod)| serde_json::from_value(pod.body()).ok()).collect();
+        // Or it lost the label by which it is seen.
+        if pods.iter().any(goes_with_its_owner)
+            && !self.server.is_there(of.namespace(), Kind::StatefulSet, &cluster.name).await?
+        {
             return Err(Error::Waiting(
                 "the pods of a StatefulSet that was removed are on their way out".to_owned(),
             ));
         }
-        if pods().next().is_some() { self.apply_pods(&of).await } else { Ok(()) }
+        if pods.is_empty() { Ok(()) } else { self.apply_pods(&of).await }
     }
 
     async fn wanted_nodes(&self, cluster: &Stored) -> Result<Vec<store::nodes::Node>, Error> {
@@ -188,6 +193,12 @@ impl Kubernetes {
         }
         self.apply_pods(&of).await
     }
+}
+
+/// Whether a pod whose StatefulSet is gone will be so soon. One whose node is lost will not, and must not hold up the others.
+fn goes_with_its_owner(pod: &Pod) -> bool {
+    let owned = pod.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
+    (owned || pod.metadata.deletion_timestamp.is_some()) && !trouble::is_lost(pod)
 }
 
 /// All objects but the ConfigMap, the pods and what is one broker's.

@@ -85,9 +85,7 @@ impl Kubernetes {
             let kind = Kind::PersistentVolumeClaim;
             self.server.delete(self.namespace(cluster), kind, &name, &claim.uid, None, policy).await?;
         }
-        let lost = self.pod(cluster, node).as_ref().and_then(trouble::cause).is_some_and(
-            |cause| matches!(cause, trouble::Cause::Told(trouble) if trouble.reason == "NodeLost"),
-        );
+        let lost = self.pod(cluster, node).as_ref().is_some_and(trouble::is_lost);
         self.remove_pod(cluster, node, lost.then_some(0)).await?;
         let gone = || {
             let now = self.seen(cluster, Kind::PersistentVolumeClaim, &name);
@@ -100,7 +98,6 @@ impl Kubernetes {
     }
 
     pub(super) async fn release(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        self.check_namespace(cluster, &self.nodes(cluster).await?)?;
         for ((kind, name), seen) in self.objects(cluster)? {
             if kind == Kind::Service && observe::is_of_broker(&cluster.name, &name, node) {
                 let policy = PropagationPolicy::Background;

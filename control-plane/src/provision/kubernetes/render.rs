@@ -191,11 +191,13 @@ pub(super) fn service_account(of: &Of<'_>) -> Desired {
 
 /// Lets a node's drain take one broker at a time, and none while replicas are not in sync: a pod that is ready may have much to fetch.
 pub(super) fn disruption_budget(of: &Of<'_>) -> Desired {
-    let behind = of.cluster.status.partitions.is_some_and(|partitions| !partitions.are_well());
+    let (brokers, status) = (of.cluster.spec.brokers, &of.cluster.status);
+    let behind = status.partitions.is_some_and(|partitions| !partitions.are_well());
     let body = json!({"spec": {
-        "maxUnavailable": if behind && of.cluster.spec.brokers > 1 { 0 } else { 1 },
-        // One that does not serve is no loss, and must not hold up the drain of its node.
-        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "maxUnavailable": if behind && brokers > 1 { 0 } else { 1 },
+        // A broker that does not serve is no loss, and must not hold up the drain of its node. Where all serve, a pod that is not ready
+        // lacks its agent only.
+        "unhealthyPodEvictionPolicy": if status.brokers_ready < brokers { "AlwaysAllow" } else { "IfHealthyBudget" },
         "selector": {"matchLabels": names::selector(of.cluster.id)},
     }});
     Desired::new(of, Kind::PodDisruptionBudget, of.cluster.name.clone(), body)
@@ -384,5 +386,18 @@ mod tests {
         assert_eq!(away(&cluster), 0);
         cluster.spec.brokers = 1;
         assert_eq!(away(&cluster), 1, "there is nobody to wait for");
+    }
+
+    #[test]
+    fn a_broker_that_serves_is_protected_though_its_agent_does_not_run() {
+        let (mut cluster, settings) = (cluster(), settings());
+        let policy = |cluster: &Stored| {
+            let of = Of { cluster, settings: &settings, image: "headrace:0", owner: None };
+            disruption_budget(&of).body["spec"]["unhealthyPodEvictionPolicy"].clone()
+        };
+        cluster.status.brokers_ready = 2;
+        assert_eq!(policy(&cluster), "AlwaysAllow");
+        cluster.status.brokers_ready = 3;
+        assert_eq!(policy(&cluster), "IfHealthyBudget");
     }
 }

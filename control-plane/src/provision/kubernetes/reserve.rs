@@ -22,7 +22,6 @@ impl Kubernetes {
         let (owner, image) = (self.owner(cluster), self.image(cluster).unwrap_or_default());
         let of = Of { cluster, settings: &self.settings, image: &image, owner: owner.as_deref() };
         let known = self.nodes(cluster).await?.into_iter().find(|known| known.node_id == node);
-        self.check_namespace(cluster, known.as_slice())?;
         for service in render::broker_services(&of, node, known.as_ref()) {
             self.server.apply(&of, &service).await?;
         }

@@ -48,11 +48,18 @@ pub(super) fn is_ready(pod: &Pod) -> bool {
 }
 
 /// Whether the pod's node does not report any more. Its kubelet would say that a pod is ready when its containers are; without it, they
-/// stay as they were told last, and somebody else says that the pod is not.
+/// stay as they were told last, and somebody else says that the pod is not. (A readiness gate that is not met looks alike, but for its
+/// reason.)
 fn is_silent(pod: &Pod) -> bool {
     let of = |kind: &str| conditions(pod).iter().find(|condition| condition.type_ == kind);
     let is = |kind: &str, value: &str| of(kind).is_some_and(|condition| condition.status == value);
-    is("Ready", "Unknown") || is("Ready", "False") && is("ContainersReady", "True")
+    let is_gated = of("Ready").is_some_and(|ready| ready.reason.as_deref() == Some("ReadinessGatesNotReady"));
+    is("Ready", "Unknown") || is("Ready", "False") && is("ContainersReady", "True") && !is_gated
+}
+
+/// Whether a pod will neither serve nor be gone, for its node is lost.
+pub(super) fn is_lost(pod: &Pod) -> bool {
+    is_silent(pod) || is_overdue(pod, crate::clock::now().timestamp_millis())
 }
 
 /// Whether a pod should have been gone for a while: its grace is part of the time at which it is to be gone.
@@ -153,7 +160,7 @@ pub(super) fn crash(container: &str, restarts: i32, ended: &str, log: &str) -> T
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Cause, cause, cause_at, is_idle, is_ready};
+    use super::{Cause, cause, cause_at, is_idle, is_lost, is_ready};
 
     fn pod(status: &Value) -> super::Pod {
         serde_json::from_value(json!({"metadata": {"name": "orders-1"}, "status": status})).expect("a pod")
@@ -205,5 +212,12 @@ mod tests {
         let well = pod(&json!({"containerStatuses": container(&json!({"running": {}}), true)}));
         assert_eq!(cause(&well), None);
         assert!(is_ready(&well) && !is_idle(&well));
+        let gated = pod(&json!({"containerStatuses": container(&json!({"running": {}}), true),
+            "conditions": [{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady"},
+                {"type": "ContainersReady", "status": "True"}]}));
+        assert!(
+            is_ready(&gated) && !is_lost(&gated),
+            "a broker is reached though a load balancer does not know it yet"
+        );
     }
 }

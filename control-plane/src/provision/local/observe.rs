@@ -68,6 +68,7 @@ impl Local {
                 agent,
                 data: dir.exists(),
                 condemned: false,
+                refills: false,
             })
         })
         .await

@@ -15,6 +15,7 @@ const GOOD: Node = Node {
     agent: Process::Current,
     data: true,
     condemned: false,
+    refills: false,
 };
 
 fn nodes(nodes: &[Node]) -> Observed {
@@ -190,9 +191,15 @@ fn restarts_take_one_broker_at_a_time_and_only_one_that_can_be_spared() {
 
 #[test]
 fn data_that_nobody_asked_to_give_up_is_told_of() {
-    let observed = nodes(&[GOOD, GOOD, Node { data: false, ..GOOD }]);
+    let (kept, none) = (Node { data: false, ..GOOD }, Node::default());
+    let observed = nodes(&[GOOD, GOOD, kept, none]);
     assert_eq!(unasked_data(Desired::Present { brokers: 1 }, &observed), Some((2, 1)));
-    assert_eq!(unasked_data(Desired::Present { brokers: 2 }, &observed), None);
+    assert_eq!(
+        unasked_data(Desired::Present { brokers: 2 }, &observed),
+        Some((3, 2)),
+        "what stays after a delete counts"
+    );
+    assert_eq!(unasked_data(Desired::Present { brokers: 3 }, &observed), None);
     assert_eq!(unasked_data(Desired::Absent, &observed), None);
 }
 
@@ -206,6 +213,17 @@ fn a_broker_is_replaced_once_as_many_vote_as_should() {
     assert_eq!(three([GOOD, GOOD, condemned], &[1, 2]), replaced, "it has no vote itself");
     let silent = Node { ready: false, ..GOOD };
     assert_eq!(three([GOOD, silent, condemned], &[1, 3])[..1], [AwaitReady(2)]);
+}
+
+#[test]
+fn a_broker_that_was_replaced_is_waited_for_until_it_has_everything() {
+    let (all, refills) = (&[1, 2, 3], Node { refills: true, ..GOOD });
+    let plan = |observed: &Observed| plan(Desired::Present { brokers: 3 }, observed);
+    let three = [GOOD, GOOD, refills];
+    assert_eq!(plan(&seen(&three, &[1, 2], &[1, 2])), [AddVoter(3), AwaitInSync(3)]);
+    assert_eq!(plan(&seen(&three, all, &[1, 2])), [AwaitInSync(3)]);
+    assert_eq!(plan(&nodes(&three)), [AwaitInSync(3)], "nobody says how it is");
+    assert_eq!(plan(&seen(&three, all, all)), []);
 }
 
 #[test]
