@@ -113,6 +113,6 @@ def test_deleting_the_owner_with_all_that_it_owns_loses_nothing(orders):
         until("another ConfigMap", lambda: (c := kube.get("configmaps", "orders")) and c["metadata"]["uid"] != owner, 20)
         until("the last of the pods to be gone", lambda: all("deletionTimestamp" not in o["metadata"] for o in kube.all_of(orders.id).values()), 60)
         orders.well()
-        load.goes_on(timeout=120)
+        load.goes_on(timeout=150)
         assert claims() == before
     load.check()
