@@ -186,8 +186,8 @@ pub(crate) fn plan(desired: Desired, observed: &Observed) -> Vec<Action> {
     actions
 }
 
-/// A broker that is there, with data or running, although fewer are asked for, and how many are. Nobody can ask for fewer, so this is an accident,
-/// such as a database that was restored from before they were more: what they have must not go for it.
+/// A broker that is there, with data or running, although fewer are asked for, and how many are. Nobody can ask for fewer, so this is
+/// an accident, such as a database that was restored from before they were more: what they have must not go for it.
 pub(crate) fn unasked_data(desired: Desired, observed: &Observed) -> Option<(i32, u32)> {
     let Desired::Present { brokers } = desired else { return None };
     let last = i32::try_from(brokers).unwrap_or(i32::MAX);

@@ -54,14 +54,8 @@ impl Receiver {
         let raft = &self.raft;
         Ok(match call {
             Call::Append(rpc) => Answer::Append(raft.append_entries(rpc).await.map_err(stopped)?),
-            Call::Vote(rpc) => {
-                self.refuse_if_blank().await?;
-                Answer::Vote(raft.vote(rpc).await.map_err(stopped)?)
-            }
-            Call::PreVote(rpc) => {
-                self.refuse_if_blank().await?;
-                Answer::Vote(raft.pre_vote(rpc).await.map_err(stopped)?)
-            }
+            Call::Vote(rpc) => Answer::Vote(self.voter().await?.vote(rpc).await.map_err(stopped)?),
+            Call::PreVote(rpc) => Answer::Vote(self.voter().await?.pre_vote(rpc).await.map_err(stopped)?),
             Call::Snapshot { vote, meta, data } => self.install(vote, meta, data.0).await?,
             Call::SnapshotChunk(chunk) => match self.assembly.take(chunk, Instant::now())? {
                 None => Answer::ChunkTaken,
@@ -73,14 +67,14 @@ impl Receiver {
         })
     }
 
-    /// A node that has no log is no voter yet, or was one and lost its disk. What it knew it cannot ask for any more, so its vote could
-    /// make a leader of one that knows less than was committed.
-    async fn refuse_if_blank(&self) -> Result<(), RpcError> {
+    /// This node's raft, unless it has no log: then it is no voter yet, or was one and lost its disk. What it acknowledged it does not
+    /// know any more, so its vote could make a leader of one that knows less than was committed.
+    async fn voter(&self) -> Result<&Raft, RpcError> {
         let voters =
             self.raft.with_raft_state(|state| state.membership_state.effective().voter_ids().count());
         match voters.await.map_err(stopped)? {
             0 => Err(RpcError::Blank { node: self.node }),
-            _ => Ok(()),
+            _ => Ok(&self.raft),
         }
     }
 

@@ -373,13 +373,15 @@ mod tests {
         assert_ne!(template(&set(&cluster)), template(&before));
     }
 
+    fn budget(cluster: &Stored) -> Value {
+        let of = Of { cluster, settings: &settings(), image: "headrace:0", owner: None };
+        disruption_budget(&of).body["spec"].clone()
+    }
+
     #[test]
     fn a_drain_takes_nobody_while_replicas_are_behind() {
-        let (mut cluster, settings) = (cluster(), settings());
-        let away = |cluster: &Stored| {
-            let of = Of { cluster, settings: &settings, image: "headrace:0", owner: None };
-            disruption_budget(&of).body["spec"]["maxUnavailable"].clone()
-        };
+        let mut cluster = cluster();
+        let away = |cluster: &Stored| budget(cluster)["maxUnavailable"].clone();
         assert_eq!(away(&cluster), 1);
         cluster.status.partitions =
             Some(crate::domain::health::Partitions { total: 9, under_replicated: 1, ..Default::default() });
@@ -390,11 +392,8 @@ mod tests {
 
     #[test]
     fn a_broker_that_serves_is_protected_though_its_agent_does_not_run() {
-        let (mut cluster, settings) = (cluster(), settings());
-        let policy = |cluster: &Stored| {
-            let of = Of { cluster, settings: &settings, image: "headrace:0", owner: None };
-            disruption_budget(&of).body["spec"]["unhealthyPodEvictionPolicy"].clone()
-        };
+        let mut cluster = cluster();
+        let policy = |cluster: &Stored| budget(cluster)["unhealthyPodEvictionPolicy"].clone();
         cluster.status.brokers_ready = 2;
         assert_eq!(policy(&cluster), "AlwaysAllow");
         cluster.status.brokers_ready = 3;

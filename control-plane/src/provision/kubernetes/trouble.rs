@@ -59,7 +59,11 @@ fn is_silent(pod: &Pod) -> bool {
 
 /// Whether a pod will neither serve nor be gone, for its node is lost.
 pub(super) fn is_lost(pod: &Pod) -> bool {
-    is_silent(pod) || is_overdue(pod, crate::clock::now().timestamp_millis())
+    is_lost_at(pod, crate::clock::now().timestamp_millis())
+}
+
+fn is_lost_at(pod: &Pod, now_ms: i64) -> bool {
+    is_silent(pod) || is_overdue(pod, now_ms)
 }
 
 /// Whether a pod should have been gone for a while: its grace is part of the time at which it is to be gone.
@@ -81,7 +85,7 @@ pub(super) fn cause(pod: &Pod) -> Option<Cause> {
 fn cause_at(pod: &Pod, now_ms: i64) -> Option<Cause> {
     let told =
         |reason: &str, message: String| Some(Cause::Told(Trouble { reason: reason.to_owned(), message }));
-    if is_silent(pod) || is_overdue(pod, now_ms) {
+    if is_lost_at(pod, now_ms) {
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
         return told("NodeLost", format!("its node {node:?} does not report."));
     }
