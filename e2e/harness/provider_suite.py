@@ -83,15 +83,21 @@ def test_a_killed_broker_comes_back(life):
         load.check()
 
 
-def test_a_broker_is_replaced(life):
+@pytest.mark.parametrize("node", [2, 1])
+def test_a_broker_is_replaced(life, node):
+    """The first is who began the cluster alone: with nothing on its disk it joins like any other."""
     life.well()
     before = {n: life.disk(n) for n in life.instances()}
-    with life.loaded("replaced") as load:
-        op = life.api.ok("POST", f"{PATH}/brokers/2/replace")
-        life.api.operation(op["id"])
+    with life.loaded(f"replaced-{node}") as load:
+        op = life.api.ok("POST", f"{PATH}/brokers/{node}/replace")["id"]
+        if node == 1:
+            says = lambda: [s["message"] for s in life.api.ok("GET", f"/v1/operations/{op}")["steps"] if s.get("message")]
+            until("the replicas that it alone has", lambda: any("only broker 1 has all records of old" in m for m in says()), 30)
+            life.api.ok("DELETE", f"{PATH}/topics/old")
+        life.api.operation(op)
         load.goes_on()
     life.well()
-    assert [n for n in before if life.disk(n) != before[n]] == [2]
+    assert [n for n in before if life.disk(n) != before[n]] == [node]
     until("all to vote again", lambda: all(b["is_voter"] for b in life.brokers()), 60)
     load.check()
     measured.note("replaced: longest time without an answer", load.longest_wait)

@@ -1,7 +1,7 @@
-//! How a broker that has no data yet comes to its cluster. Decided once for each node and kept in Postgres.
+//! How a broker that has no data yet comes to its cluster.
 //!
-//! The first brokers of a cluster begin a metadata quorum together and so must all be told the same voters. Those that
-//! come later join what is there.
+//! The first brokers of a cluster begin a metadata quorum together and so must all be told the same voters: that is decided
+//! once for each node and kept in Postgres. Those that come later, and those that lost their disk, join what is there.
 
 use sqlx::PgConnection;
 
@@ -54,11 +54,23 @@ fn join(joined: &[&Node]) -> Option<String> {
     (!servers.is_empty()).then(|| format!("controller.quorum.bootstrap.servers={}", servers.join(",")))
 }
 
+/// What a node is told now. Once there is a cluster it joins that, even if it was one of those who began it: a voter that lost its disk
+/// must not begin again, alone or with a vote about what it does not remember.
+pub(super) fn now(cluster: &Stored, node: &Node, nodes: &[Node]) -> Option<String> {
+    told(cluster.status.observed_generation > 0, node, nodes)
+}
+
+fn told(is_made: bool, node: &Node, nodes: &[Node]) -> Option<String> {
+    let decided = node.joining.clone()?;
+    let others: Vec<&Node> = nodes.iter().filter(|other| other.node_id != node.node_id).collect();
+    if is_made && !others.is_empty() { join(&others) } else { Some(decided) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Node, decide};
+    use super::{Node, decide, told};
 
     fn node(node_id: i32, joining: Option<&str>) -> Node {
         let port = |purpose| Some(9_000 + node_id * 10 + purpose);
@@ -122,5 +134,21 @@ mod tests {
         let without = Node { internal_port: None, ..new(2) };
         assert_eq!(decide(&[new(1), without, new(3)], 3), None, "a voter that has no address yet");
         assert_eq!(decide(&[new(1), new(3)], 3), None);
+    }
+
+    #[test]
+    fn who_began_a_cluster_joins_it_once_it_is_made() {
+        let voters = "controller.quorum.voters=1@h:9011,2@h:9021,3@h:9031";
+        let three = [node(1, Some(voters)), node(2, Some(voters)), node(3, Some(voters))];
+        assert_eq!(told(false, &three[0], &three).as_deref(), Some(voters));
+        let others = "controller.quorum.bootstrap.servers=h:9021,h:9031";
+        assert_eq!(told(true, &three[0], &three).as_deref(), Some(others));
+        let grown = [node(1, Some("")), node(2, None)];
+        assert_eq!(
+            told(true, &grown[0], &grown).as_deref(),
+            Some("controller.quorum.bootstrap.servers=h:9021")
+        );
+        assert_eq!(told(true, &grown[0], &grown[..1]).as_deref(), Some(""), "nobody to join");
+        assert_eq!(told(true, &grown[1], &grown), None, "not decided yet");
     }
 }

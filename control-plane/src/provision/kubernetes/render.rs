@@ -13,16 +13,14 @@ use super::Settings;
 use super::kinds::Kind;
 use super::names::{self, ADMIN_PORT, CLIENT_PORT, FINALIZER, INTERNAL_PORT, WRITTEN};
 use crate::domain::pods::{Listener as Outside, PORT_FIRST};
-use crate::provision::INTERNAL_LISTENER;
 use crate::provision::config::{self, AgentConfig, Listener, Place};
+use crate::provision::{INTERNAL_LISTENER, joining};
 use crate::store::clusters::Stored;
 use crate::store::nodes::Node;
 
 pub(super) use network::{broker_services, cluster_services, network_policy};
 pub(super) use pods::{revision, stateful_set};
 
-/// Brokers that one that joins is told of; it needs one that answers.
-const SERVERS_MAX: usize = 4;
 /// Where a pod has its volume.
 const VOLUME_DIR: &str = "/var/lib/headrace";
 /// Where a pod has its configuration.
@@ -140,25 +138,13 @@ pub(super) fn config_map(of: &Of<'_>, nodes: &[Node]) -> Option<Desired> {
     let mut data = BTreeMap::new();
     for node in nodes {
         let pod = names::pod(&of.cluster.name, node.node_id);
-        let joining = joining(of, node, nodes)?;
+        let joining = joining::now(of.cluster, node, nodes)?;
         let broker = config::broker(of.cluster, node.node_id, &joining, &of.place(node)?);
         data.insert(format!("{pod}.properties"), broker);
         data.insert(format!("{pod}.json"), agent(of, node.node_id));
     }
     let body = json!({"metadata": {"finalizers": [FINALIZER]}, "data": data});
     Some(Desired::new(of, Kind::ConfigMap, of.cluster.name.clone(), body))
-}
-
-/// How a broker that finds its disk empty comes to its cluster. Once there is one it joins that, even if it was one of those who began
-/// it: a voter that lost its disk must not begin again as one.
-fn joining(of: &Of<'_>, node: &Node, nodes: &[Node]) -> Option<String> {
-    let decided = node.joining.clone()?;
-    if of.cluster.status.observed_generation == 0 || nodes.len() == 1 {
-        return Some(decided);
-    }
-    let others = nodes.iter().filter(|other| other.node_id != node.node_id);
-    let others: Vec<String> = others.filter_map(Node::internal).take(SERVERS_MAX).collect();
-    Some(format!("controller.quorum.bootstrap.servers={}", others.join(",")))
 }
 
 fn agent(of: &Of<'_>, node: i32) -> String {

@@ -104,29 +104,34 @@ impl Local {
         Supervised { command: "agent", config: config::AGENT_FILE, ..self.broker(cluster, node) }
     }
 
-    async fn node(&self, cluster: Uuid, node: i32) -> Result<Option<store::nodes::Node>, Error> {
+    async fn nodes(&self, cluster: Uuid) -> Result<Vec<store::nodes::Node>, Error> {
         let mut db = self.store.connection().await?;
-        let nodes = store::nodes::list(&mut db, cluster).await?;
-        Ok(nodes.into_iter().find(|known| known.node_id == node))
+        Ok(store::nodes::list(&mut db, cluster).await?)
     }
 
     /// The addresses, which an earlier action reserved.
     async fn reserved(&self, cluster: Uuid, node: i32) -> Result<Addresses, Error> {
         let missing = || Error::NotYet(format!("broker {node} has no addresses yet"));
-        self.node(cluster, node).await?.as_ref().and_then(Addresses::of).ok_or_else(missing)
+        known(&self.nodes(cluster).await?, node).and_then(Addresses::of).ok_or_else(missing)
     }
 
     /// A broker's configuration, once it is decided where it listens and how it comes to its cluster.
-    fn broker_config(&self, cluster: &Stored, node: &store::nodes::Node) -> Option<String> {
-        let (addresses, joining) = (Addresses::of(node)?, node.joining.as_deref()?);
-        let dir = self.node_dir(cluster.id, node.node_id);
-        Some(config::broker(cluster, node.node_id, &addresses, joining, &dir))
+    fn broker_config(
+        &self,
+        cluster: &Stored,
+        node: i32,
+        nodes: &[store::nodes::Node],
+    ) -> Option<BrokerConfig> {
+        let known = known(nodes, node)?;
+        let (addresses, joining) = (Addresses::of(known)?, joining::now(cluster, known, nodes)?);
+        let dir = self.node_dir(cluster.id, node);
+        let text = |joining: &str| config::broker(cluster, node, &addresses, joining, &dir);
+        Some(BrokerConfig { text: text(&joining), hash: hash(&text("")) })
     }
 
-    async fn decided_config(&self, cluster: &Stored, node: i32) -> Result<String, Error> {
-        let known = self.node(cluster.id, node).await?;
+    async fn decided_config(&self, cluster: &Stored, node: i32) -> Result<BrokerConfig, Error> {
         let missing = || Error::NotYet(format!("the configuration of broker {node} is not decided yet"));
-        known.and_then(|known| self.broker_config(cluster, &known)).ok_or_else(missing)
+        self.broker_config(cluster, node, &self.nodes(cluster.id).await?).ok_or_else(missing)
     }
 
     async fn urls(&self) -> Result<Vec<String>, Error> {
@@ -173,7 +178,7 @@ impl Local {
         let mut db = self.store.begin().await?;
         joining::decide_all(&mut db, cluster).await?;
         db.commit().await.map_err(store::Error::from)?;
-        let text = self.decided_config(cluster, node).await?;
+        let text = self.decided_config(cluster, node).await?.text;
         let dir = self.node_dir(cluster.id, node);
         let doing = format!("writing {}", dir.join(config::BROKER_FILE).display());
         unblock(move || {
@@ -185,7 +190,7 @@ impl Local {
     }
 
     async fn start_broker(&self, cluster: &Stored, node: i32) -> Result<(), Error> {
-        let hash = hash(&self.decided_config(cluster, node).await?);
+        let hash = self.decided_config(cluster, node).await?.hash;
         let broker = self.broker(cluster.id, node);
         let doing = format!("starting {} broker", self.options.program.display());
         unblock(move || broker.start(&hash)).await.map_err(Error::io(doing))
@@ -267,6 +272,17 @@ impl Local {
     }
 }
 
+/// A broker's configuration.
+struct BrokerConfig {
+    text: String,
+    /// A broker that was started with another has yet to be restarted. How it comes to its cluster is left out: who is there has come.
+    hash: String,
+}
+
+fn known(nodes: &[store::nodes::Node], id: i32) -> Option<&store::nodes::Node> {
+    nodes.iter().find(|node| node.node_id == id)
+}
+
 /// A cluster's folder.
 fn cluster_dir(data_dir: &Path, cluster: Uuid) -> PathBuf {
     data_dir.join("clusters").join(cluster.to_string())
@@ -328,9 +344,7 @@ impl Provider for Local {
     }
 
     async fn observe(&self, cluster: &Stored) -> Result<Nodes, Error> {
-        let mut db = self.store.connection().await?;
-        let known = store::nodes::list(&mut db, cluster.id).await?;
-        drop(db);
+        let known = self.nodes(cluster.id).await?;
         let dir = cluster_dir(&self.options.data_dir, cluster.id);
         let on_disk =
             unblock(move || nodes_on_disk(&dir)).await.map_err(Error::io("reading the cluster's folder"))?;
@@ -338,7 +352,7 @@ impl Provider for Local {
         let ids: BTreeSet<i32> = known.iter().map(|node| node.node_id).chain(on_disk).collect();
         // Boxed: a stream over borrowing futures is too much for the compiler to see that it is `Send`.
         let looks = ids.into_iter().map(|id| {
-            let (known, urls) = (known.iter().find(|node| node.node_id == id), &urls);
+            let (known, urls) = (&known, &urls);
             let look = async move { Ok((id, self.observe_node(cluster, id, known, urls).await?)) };
             Box::pin(look) as BoxFuture<'_, Result<_, Error>>
         });
@@ -346,8 +360,7 @@ impl Provider for Local {
     }
 
     async fn peers(&self, cluster: &Stored) -> Result<Peers, Error> {
-        let mut db = self.store.connection().await?;
-        let nodes = store::nodes::list(&mut db, cluster.id).await?;
+        let nodes = self.nodes(cluster.id).await?;
         let peer = |node: store::nodes::Node| {
             let port = u16::try_from(node.internal_port?).ok()?;
             Some((node.node_id, Peer { host: node.host, port }))
@@ -391,8 +404,7 @@ impl Provider for Local {
     }
 
     async fn bootstrap_servers(&self, cluster: &Stored) -> Result<Option<String>, Error> {
-        let mut db = self.store.connection().await?;
-        let nodes = store::nodes::list(&mut db, cluster.id).await?;
+        let nodes = self.nodes(cluster.id).await?;
         let clients: Vec<String> = nodes.iter().filter_map(Addresses::of).map(|node| node.client()).collect();
         Ok((!clients.is_empty()).then(|| clients.join(",")))
     }

@@ -7,7 +7,7 @@ use headrace_client::Client;
 
 use super::config::{self, Addresses};
 use super::process::{Supervised, unblock};
-use super::{Local, files};
+use super::{Local, files, known};
 use crate::provision::Error;
 use crate::provision::config::hash;
 use crate::reconcile::plan::{Node, Process};
@@ -40,25 +40,26 @@ impl Local {
         &self,
         cluster: &Stored,
         node: i32,
-        known: Option<&store::nodes::Node>,
+        nodes: &[store::nodes::Node],
         urls: &[String],
     ) -> Result<Node, Error> {
         let dir = self.node_dir(cluster.id, node);
-        let addresses = known.and_then(Addresses::of);
-        let expected = known.and_then(|known| self.broker_config(cluster, known));
-        let agent_base = addresses.as_ref().map(|addresses| config::agent(cluster.id, node, addresses, &[]));
+        let addresses = known(nodes, node).and_then(Addresses::of);
+        let expected = self.broker_config(cluster, node, nodes);
+        let agent_hash =
+            addresses.as_ref().map(|addresses| hash(&config::agent(cluster.id, node, addresses, &[])));
         let (broker, agent) = (self.broker(cluster.id, node), self.agent(cluster.id, node));
         let urls = urls.to_vec();
         let reserved = addresses.is_some();
         let mut seen = unblock(move || {
             let written = std::fs::read_to_string(dir.join(config::BROKER_FILE)).ok();
-            let prepared = written.is_some() && written == expected;
+            let prepared = expected.as_ref().is_some_and(|expected| written.as_ref() == Some(&expected.text));
             let agent_reports_here = config::agent_urls(&dir).iter().any(|url| urls.contains(url));
-            let agent = match observe_process(&agent, agent_base.as_deref())? {
+            let agent = match observe_process(&agent, agent_hash)? {
                 Process::Current if !agent_reports_here => Process::Outdated,
                 other => other,
             };
-            let broker = observe_process(&broker, expected.as_deref())?;
+            let broker = observe_process(&broker, expected.map(|expected| expected.hash))?;
             Ok(Node {
                 reserved,
                 prepared,
@@ -106,9 +107,9 @@ impl Local {
     }
 }
 
-fn observe_process(process: &Supervised, expected: Option<&str>) -> io::Result<Process> {
+/// `expected` is the hash of the configuration that it should have been started with.
+fn observe_process(process: &Supervised, expected: Option<String>) -> io::Result<Process> {
     let Some(mut running) = process.find()? else { return Ok(Process::Stopped) };
-    let expected = expected.map(hash);
     if running.config_hash.is_none() {
         // Only a control plane that died right after it started the process leaves one like this.
         running.config_hash.clone_from(&expected);
