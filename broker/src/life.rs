@@ -30,6 +30,8 @@ const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(5);
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 /// How often replicas that could not be opened are tried again.
 const OFFLINE_RETRY: Duration = Duration::from_secs(2);
+/// How long a broker goes on at most whose node of the metadata quorum has ended.
+const QUORUM_ENDED_GRACE: Duration = Duration::from_secs(3);
 
 /// How others come in.
 pub(crate) trait Doors: Send {
@@ -59,7 +61,7 @@ pub(crate) async fn live(
     tasks.spawn(replica::offline::run(Arc::clone(broker)));
     let member = {
         let (broker, inner_tasks) = (Arc::clone(broker), tasks.clone());
-        let member = tasks.spawn(async move { be_a_member(&broker, advertised, &inner_tasks).await });
+        let member = tasks.spawn(async move { live_with_quorum(&broker, advertised, &inner_tasks).await });
         async move { member.await.unwrap_or_else(|error| Refused::Registration(error.to_string())) }
     };
     let mut member = std::pin::pin!(member);
@@ -99,6 +101,20 @@ async fn be_a_member(broker: &Arc<Broker>, advertised: Vec<Listener>, tasks: &Ha
         tracing::error!(%error, "what no longer belongs here could not be deleted");
     }
     registration::heartbeats(Arc::clone(broker), advertised).await
+}
+
+/// [`be_a_member`], for as long as this node has a part in the metadata quorum.
+async fn live_with_quorum(broker: &Arc<Broker>, advertised: Vec<Listener>, tasks: &Handle) -> Refused {
+    let ended = async {
+        let why = broker.metadata.ended().await;
+        // Where a disk failed, the heartbeats tell the others first.
+        tokio::time::sleep(QUORUM_ENDED_GRACE).await;
+        why
+    };
+    tokio::select! {
+        refused = be_a_member(broker, advertised, tasks) => refused,
+        why = ended => Refused::Storage(format!("this node of the metadata quorum has ended: {why}")),
+    }
 }
 
 /// Lets others take over: what this broker leads first, the lead of the metadata quorum last.

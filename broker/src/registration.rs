@@ -94,6 +94,7 @@ pub(crate) async fn register(broker: &Arc<Broker>, listeners: &[Listener]) -> Re
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_MAX);
     };
+    broker.metadata.admit();
     broker.lifecycle.epoch.store(epoch, Ordering::Release);
     note_incarnation(broker, false);
     broker.replicas.dirs().forget_lost_records();

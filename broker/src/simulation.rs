@@ -171,6 +171,23 @@ impl Node {
         hasher.finish()
     }
 
+    /// Whether one of this node's replicas has never had a record.
+    pub fn has_empty_replica(&self) -> bool {
+        let is_empty = |topic: &str, index| {
+            self.0.replicas.partition(topic, index).map_or(true, |partition| partition.log_end_offset() == 0)
+        };
+        self.0.image().topics().any(|topic| {
+            let own =
+                topic.partitions.iter().filter(|partition| partition.replicas.contains(&self.0.node_id()));
+            own.into_iter().any(|partition| is_empty(&topic.name, partition.index))
+        })
+    }
+
+    /// Those who vote in the metadata quorum, as far as this node knows.
+    pub fn voters(&self) -> Vec<i32> {
+        self.0.metadata.status().voters
+    }
+
     /// The node that leads the metadata quorum, as far as this one knows.
     pub fn controller(&self) -> Option<i32> {
         self.0.metadata.leader()

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     JournalPowerCut,
     /// The log directories are replaced by empty ones.
     LostDisk,
+    /// The whole volume is, with the quorum's journal on it.
+    LostVolume,
     /// A bit of an index or of the end of a log flips while the broker is down.
     BitRot,
     Pause,
@@ -42,7 +44,7 @@ pub(crate) enum Fault {
     ClockJump,
 }
 
-const KINDS: [(Fault, u32); 16] = [
+const KINDS: [(Fault, u32); 17] = [
     (Fault::Kill, 20),
     (Fault::KillAll, 2),
     (Fault::TornWrite, 10),
@@ -50,6 +52,7 @@ const KINDS: [(Fault, u32); 16] = [
     (Fault::PowerCut, 8),
     (Fault::JournalPowerCut, 8),
     (Fault::LostDisk, 3),
+    (Fault::LostVolume, 3),
     (Fault::BitRot, 4),
     (Fault::Pause, 10),
     (Fault::Isolate, 10),
@@ -243,17 +246,28 @@ impl Faults {
                 machines[at].ask_to_stop();
                 is_up
             }
-            Fault::PowerCut | Fault::LostDisk => {
+            Fault::PowerCut => {
                 if !self.may_lose(machines) || !is_up {
                     return false;
                 }
                 self.tainted = Some(id);
-                if fault == Fault::PowerCut {
-                    machines[at].power_cut(Path::new("/"));
-                } else {
-                    machines[at].crash();
-                    machines[at].disk.wipe(Path::new(DATA));
+                machines[at].power_cut(Path::new("/"));
+                self.end(until, End::Start(id));
+                true
+            }
+            Fault::LostDisk | Fault::LostVolume => {
+                let costs_vote = fault == Fault::LostVolume;
+                // An empty log on an empty disk looks like one that lost everything: then somebody is asked.
+                let is_told_apart = machines[at].node().is_some_and(|node| !node.has_empty_replica());
+                if !self.may_lose(machines) || !is_up || !is_told_apart {
+                    return false;
                 }
+                if costs_vote && !may_go_without_vote(&machines[at]) {
+                    return false;
+                }
+                self.tainted = Some(id);
+                machines[at].crash();
+                machines[at].disk.wipe(Path::new(if costs_vote { "/" } else { DATA }));
                 self.end(until, End::Start(id));
                 true
             }
@@ -347,6 +361,12 @@ impl Faults {
                 .iter()
                 .all(|m| !m.is_paused() && m.serves_clients() && m.node().is_some_and(|n| n.is_whole()))
     }
+}
+
+/// Whether the quorum keeps its majority without this broker's vote, which an empty journal costs it.
+fn may_go_without_vote(machine: &Machine) -> bool {
+    let voters = machine.node().map(|node| node.voters()).unwrap_or_default();
+    !voters.contains(&machine.id) || voters.len() > voters.len() / 2 + 1
 }
 
 fn finish(end: End, now_ms: u64, machines: &mut [Machine], net: &Net) -> anyhow::Result<()> {

@@ -96,6 +96,11 @@ impl Machine {
         }
     }
 
+    /// What its next process is started with.
+    pub(crate) fn configure(&mut self, settings: Vec<String>) {
+        self.settings = settings;
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.process.is_some()
     }

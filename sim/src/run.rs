@@ -55,12 +55,12 @@ struct Run {
     looked_at: BTreeMap<Place, u64>,
 }
 
-fn settings(id: Place, brokers: i32) -> Vec<String> {
+/// The first three begin a quorum. Who comes later joins it, and so does everybody once it is there: with an empty disk, too.
+fn settings(id: Place, is_first: bool) -> Vec<String> {
     let own = host(id);
     let voters: Vec<String> = (1..=3).map(|id| format!("{id}@{}:{BROKERS_PORT}", host(id))).collect();
     let servers: Vec<String> = (1..=3).map(|id| format!("{}:{BROKERS_PORT}", host(id))).collect();
-    // Who is not among the first voters asks for its place.
-    let quorum = if id <= 3.min(brokers) {
+    let quorum = if is_first && id <= 3 {
         format!("controller.quorum.voters={}", voters.join(","))
     } else {
         format!("controller.quorum.bootstrap.servers={}", servers.join(","))
@@ -97,7 +97,7 @@ pub(crate) fn run(seed: u64, fault_ms: u64) -> anyhow::Result<Report> {
     let net = Net::new(rng.random());
     let brokers: i32 = if rng.random_bool(0.6) { 3 } else { rng.random_range(4..=5) };
     let machines: Vec<Machine> =
-        (1..=brokers).map(|id| Machine::new(id, settings(id, brokers), net.clone(), &mut rng)).collect();
+        (1..=brokers).map(|id| Machine::new(id, settings(id, true), net.clone(), &mut rng)).collect();
     let history = History::default();
     let shared = Shared::new(net.clone(), history.clone(), (1..=brokers).collect(), rng.random());
     let clients = Builder::new_current_thread().enable_time().start_paused(true).build()?;
@@ -164,6 +164,9 @@ impl Run {
         while !(prepared.is_finished() && self.is_whole()) {
             self.tick(true)?;
             anyhow::ensure!(self.now_ms < BEGIN_MS_MAX, "the cluster does not come up");
+        }
+        for machine in &mut self.machines {
+            machine.configure(settings(machine.id, false));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::members::{AdminError, Members};
-use crate::network::{Receiver, RpcError, is_alone};
+use crate::network::{Memory, Receiver, RpcError, is_alone};
 use crate::proposer::{Committed, Job, Prepared, SubmitError};
 use crate::state_machine::Published;
 use crate::status::{self, Leadership, QuorumStatus, leadership};
@@ -162,12 +162,45 @@ impl Handle {
         Some(node.addr.clone())
     }
 
+    /// Resolves once raft has ended and says why: its disk failed, or it panicked. What leads is not heard of any more then, and this node
+    /// follows nobody.
+    pub async fn ended(&self) -> String {
+        let mut changes = self.inner.raft.metrics();
+        loop {
+            if let Err(fatal) = &changes.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            if changes.changed().await.is_err() {
+                return "it panicked".to_owned();
+            }
+        }
+    }
+
+    /// Lets this node take entries although its log is empty. To be called once the quorum knows that it is: a voter that lost its disk
+    /// is none any more by then.
+    pub fn admit(&self) {
+        self.inner.receiver.admit();
+    }
+
     pub fn status(&self) -> QuorumStatus {
         status::status(&self.metrics())
     }
 
     fn metrics(&self) -> Metrics {
         self.inner.raft.metrics().borrow_watched().clone()
+    }
+
+    /// On the leader: how much a member remembers of what it has acknowledged, as it says itself at this address. Who is no member has
+    /// acknowledged nothing.
+    pub async fn memory(
+        &self,
+        node_id: i32,
+        address: &str,
+        deadline: Duration,
+    ) -> Result<Memory, AdminError> {
+        let address = address.to_owned();
+        self.administer(deadline, async move |members, until| members.memory(node_id, address, until).await)
+            .await
     }
 
     /// On the leader: makes the node a learner if it is no member, and sees to it that a member's address is this

@@ -32,7 +32,7 @@ pub use blocking::Blocking;
 pub use directory::DirectoryError;
 pub use handle::Handle;
 pub use members::{AdminError, Refusal};
-pub use network::{NoTransport, RpcError, Transport, TransportError};
+pub use network::{Memory, NoTransport, RpcError, Transport, TransportError};
 pub use options::{Options, Timing, Voter};
 pub use proposer::{Committed, SubmitError};
 pub use quorum::{Quorum, StartError};

@@ -15,6 +15,7 @@ use openraft::{BasicNode, ChangeMembers, ReadPolicy};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::network::{Memory, Network};
 use crate::options::Timing;
 use crate::reverts::Reverts;
 use crate::status::leadership;
@@ -96,14 +97,15 @@ impl AdminError {
 /// Changes the members of the quorum while this node leads it.
 pub(crate) struct Members {
     raft: Raft,
+    network: Network,
     /// How long followers wait for a leader before they would vote for another.
     lease: Duration,
     turn: Mutex<Reverts>,
 }
 
 impl Members {
-    pub(crate) fn new(raft: Raft, timing: Timing) -> Self {
-        Self { raft, lease: timing.election_max, turn: Mutex::default() }
+    pub(crate) fn new(raft: Raft, network: Network, timing: Timing) -> Self {
+        Self { raft, network, lease: timing.election_max, turn: Mutex::default() }
     }
 
     fn metrics(&self) -> Metrics {
@@ -136,6 +138,22 @@ impl Members {
         turn.forget(id);
         turn.tell(&self.raft).await;
         Ok(())
+    }
+
+    pub(crate) async fn memory(
+        &self,
+        node: i32,
+        address: String,
+        until: Instant,
+    ) -> Result<Memory, AdminError> {
+        let id = known_id(node).ok_or(Refusal::NotAnId { node })?;
+        let metrics = self.as_leader()?;
+        if id == metrics.id || metrics.membership_config.membership().get_node(&id).is_none() {
+            return Ok(Memory::Everything);
+        }
+        let timeout = until.saturating_duration_since(Instant::now());
+        let memory = self.network.memory(id, &address, timeout).await;
+        memory.map_err(|_| Refusal::DoesNotAnswer { node }.into())
     }
 
     pub(crate) async fn add_voter(

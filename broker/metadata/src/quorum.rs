@@ -102,16 +102,21 @@ async fn run(options: Options, started: oneshot::Sender<Result<Handle, StartErro
     let (gone, stopped) = watch::channel(());
     let (jobs, queue) = mpsc::channel(QUEUE_MAX);
     let published = Published::new();
-    let (directory, log, raft) = match open(&options, &published).await {
+    let Opened { directory, log, raft, network, began_empty } = match open(&options, &published).await {
         Ok(parts) => parts,
         Err(error) => return drop(started.send(Err(error))),
     };
-    let members = Arc::new(Members::new(raft.clone(), options.timing));
+    let members = Arc::new(Members::new(raft.clone(), network, options.timing));
     let (tell, told) = watch::channel(leadership(&raft.metrics().borrow_watched()));
     let inner = Inner {
         node_id: options.node_id,
         raft: raft.clone(),
-        receiver: Receiver::new(raft.clone(), wire_id(options.node_id), options.cluster_id.as_str().into()),
+        receiver: Receiver::new(
+            raft.clone(),
+            wire_id(options.node_id),
+            options.cluster_id.as_str().into(),
+            began_empty,
+        ),
         published: Arc::clone(&published),
         members: Arc::clone(&members),
         leadership: told,
@@ -140,11 +145,17 @@ async fn run(options: Options, started: oneshot::Sender<Result<Handle, StartErro
     drop(gone);
 }
 
+struct Opened {
+    directory: Directory,
+    log: LogStore,
+    raft: Raft,
+    network: Network,
+    /// Whether there was nothing in the files.
+    began_empty: bool,
+}
+
 /// Opens the files and starts raft on them.
-async fn open(
-    options: &Options,
-    published: &Arc<Published>,
-) -> Result<(Directory, LogStore, Raft), StartError> {
+async fn open(options: &Options, published: &Arc<Published>) -> Result<Opened, StartError> {
     fn failed(error: impl std::fmt::Display) -> StartError {
         StartError::Raft(error.to_string())
     }
@@ -161,7 +172,8 @@ async fn open(
     let id = wire_id(options.node_id);
     let place = Place { disk: Arc::clone(disk), blocking: blocking.clone(), dir: dir.clone() };
     let machine = StateMachine::new(place, Arc::clone(published));
-    let raft = Raft::new(id, Arc::new(config), network, log.clone(), machine).await.map_err(failed)?;
+    let raft =
+        Raft::new(id, Arc::new(config), network.clone(), log.clone(), machine).await.map_err(failed)?;
     view.follow(raft.metrics());
     let is_new = !raft.is_initialized().await.map_err(failed)?;
     if is_new && options.voters.iter().any(|voter| voter.node_id == options.node_id) {
@@ -182,7 +194,7 @@ async fn open(
         elected.map_err(|_| StartError::NoLeader)?;
         raft.ensure_linearizable(ReadPolicy::ReadIndex).await.map_err(failed)?;
     }
-    Ok((directory, log, raft))
+    Ok(Opened { directory, log, raft, network, began_empty: is_new })
 }
 
 fn config(options: &Options) -> Config {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headrace_metadata::Memory;
 use headrace_protocol::ErrorCode;
 use headrace_protocol::messages::broker_registration::{
     BrokerRegistrationRequest, BrokerRegistrationResponse,
@@ -17,6 +18,8 @@ use crate::handlers::Context;
 
 /// How long it may take to make the broker a member of the metadata quorum.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long it may take to say whether it has its metadata.
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long it may take to let it go.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -57,10 +60,13 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
         previous_epoch: request.previous_broker_epoch,
     };
     register.previous_alive = former_lives_elsewhere(broker, &register);
-    if !register.previous_alive && has_lost_its_disk(broker, &register) {
+    let address = broker.inter_broker_endpoint(&register.endpoints);
+    if !register.previous_alive
+        && let Some(address) = &address
+        && has_lost_its_metadata(broker, &register, address).await?
+    {
         leave_quorum(broker, id).await?;
     }
-    let address = broker.inter_broker_endpoint(&register.endpoints);
     let defaults = Arc::clone(&broker.defaults);
     let outcome = broker
         .metadata
@@ -78,22 +84,35 @@ async fn register(cx: &Context, request: BrokerRegistrationRequest) -> Result<i6
     Ok(epoch)
 }
 
-/// Whether none of the directories that the broker had is among those that it has now.
-fn has_lost_its_disk(broker: &Broker, register: &RegisterBroker) -> bool {
-    let image = broker.image();
-    let known = image.broker(register.id).map_or(&[][..], |known| &known.log_dirs);
-    !known.is_empty() && !known.iter().any(|dir| register.log_dirs.contains(dir))
+/// Only the broker itself knows: a lost log directory need not be the one that had its metadata. A voter that is named in
+/// `controller.quorum.voters` begins a log when it finds none, at the cluster's first start as after a loss; what it had then is gone if
+/// all its directories are.
+async fn has_lost_its_metadata(
+    broker: &Broker,
+    register: &RegisterBroker,
+    address: &str,
+) -> Result<bool, ErrorCode> {
+    let id = register.id;
+    match broker.metadata.memory(id, address, ASK_TIMEOUT).await {
+        Ok(Memory::Everything) => Ok(false),
+        Ok(Memory::SinceStart) => {
+            let image = broker.image();
+            let known = image.broker(id).map_or(&[][..], |known| &known.log_dirs);
+            Ok(!known.is_empty() && !known.iter().any(|dir| register.log_dirs.contains(dir)))
+        }
+        Ok(Memory::Nothing) => Ok(true),
+        Err(error) => {
+            tracing::warn!(broker = id, address, %error, "whether a broker that registers has its metadata could not be asked; it has to try again");
+            Err(error.error_code())
+        }
+    }
 }
 
 /// What a member of the metadata quorum had is neither there any more nor to be counted on. It leaves, so that the leader forgets what
 /// it acknowledged, and is let in again as an observer that is sent everything. Whoever looks after the cluster then makes a former
 /// voter one again (AddRaftVoter).
 async fn leave_quorum(broker: &Broker, id: i32) -> Result<(), ErrorCode> {
-    let voters = broker.metadata.status().voters;
-    if voters == [id] {
-        return Ok(());
-    }
-    if voters.contains(&id) {
+    if broker.metadata.status().voters.contains(&id) {
         tracing::warn!(
             broker = id,
             "a voter of the metadata quorum has lost its disk: it is an observer from now on"

@@ -14,6 +14,8 @@ mod wire;
 
 pub(crate) use peer::Network;
 pub(crate) use receive::Receiver;
+pub use wire::Memory;
+
 pub(crate) use view::{SILENT_LEASES, View, is_alone};
 
 use std::time::Duration;

@@ -14,7 +14,7 @@ use openraft::{BasicNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 use tokio::time::Instant;
 
 use super::view::View;
-use super::wire::{Answer, Call, Envelope, RPC_VERSION, encode, malformed};
+use super::wire::{Answer, Call, Envelope, Memory, RPC_VERSION, encode, malformed};
 use super::{RpcError, Transport, TransportError, snapshot};
 use crate::types::{Snapshot, TypeConfig, Vote, payload_bytes};
 
@@ -24,6 +24,7 @@ const APPEND_MAX: Duration = Duration::from_secs(1);
 const APPEND_MAX_PER_MIB: Duration = Duration::from_secs(1);
 
 /// Makes a client for each peer.
+#[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) cluster_id: Arc<str>,
@@ -57,6 +58,17 @@ impl Network {
     }
 }
 
+impl Network {
+    /// What the log of the node at this address has.
+    pub(crate) async fn memory(&self, target: u64, address: &str, timeout: Duration) -> Rpc<Memory> {
+        let peer = self.peer(target, &BasicNode { addr: address.to_owned() }, false);
+        match peer.call_at(address, Call::Memory, timeout).await? {
+            Answer::Memory(memory) => Ok(memory),
+            _ => mismatch(),
+        }
+    }
+}
+
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Peer;
 
@@ -82,6 +94,11 @@ pub(super) fn mismatch<T>() -> Rpc<T> {
 
 impl Peer {
     pub(super) async fn call(&self, body: Call, timeout: Duration) -> Rpc<Answer> {
+        let address = self.view.address(self.target).unwrap_or_else(|| self.address.clone());
+        self.call_at(&address, body, timeout).await
+    }
+
+    async fn call_at(&self, address: &str, body: Call, timeout: Duration) -> Rpc<Answer> {
         let envelope = Envelope {
             version: RPC_VERSION,
             cluster_id: self.cluster_id.to_string(),
@@ -90,14 +107,20 @@ impl Peer {
         };
         let request = encode(&envelope).map_err(|e| network_error(&e))?;
         let target = self.target_id();
-        let address = self.view.address(self.target).unwrap_or_else(|| self.address.clone());
-        let answer = self.transport.call(target, &address, request, timeout).await;
+        let answer = self.transport.call(target, address, request, timeout).await;
         let answer = answer.map_err(|error| match error {
             // openraft waits a while before it tries an unreachable node again.
             TransportError::Unreachable { .. } => RPCError::Unreachable(Unreachable::new(&error)),
             TransportError::TimedOut { .. } | TransportError::Refused { .. } => network_error(&error),
         })?;
-        postcard::from_bytes(&answer).map_err(|e| network_error(&malformed(&e)))
+        match postcard::from_bytes(&answer).map_err(|e| network_error(&malformed(&e)))? {
+            Answer::NotAdmitted => {
+                let why = "it has an empty log and is not registered yet".to_owned();
+                let error = TransportError::Unreachable { node: target, why };
+                Err(RPCError::Unreachable(Unreachable::new(&error)))
+            }
+            answer => Ok(answer),
+        }
     }
 
     fn target_id(&self) -> i32 {

@@ -28,9 +28,15 @@ pub(super) enum Call {
     Append(AppendEntriesRequest<TypeConfig>),
     Vote(VoteRequest<TypeConfig>),
     PreVote(VoteRequest<TypeConfig>),
-    Snapshot { vote: Vote, meta: SnapshotMeta, data: Command },
+    Snapshot {
+        vote: Vote,
+        meta: SnapshotMeta,
+        data: Command,
+    },
     TransferLeader(TransferLeaderRequest<TypeConfig>),
     SnapshotChunk(SnapshotChunk),
+    /// What the node's log has.
+    Memory,
 }
 
 /// A piece of a snapshot that is too large for one message. Pieces come in order.
@@ -48,6 +54,16 @@ pub(super) struct SnapshotChunk {
     pub(super) last: Option<SnapshotMeta>,
 }
 
+/// How far back a node's log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Memory {
+    Everything,
+    /// It was empty when its process started.
+    SinceStart,
+    /// It is empty.
+    Nothing,
+}
+
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Append(AppendEntriesResponse<TypeConfig>),
@@ -56,6 +72,9 @@ pub(super) enum Answer {
     TransferLeader(TransferLeaderResponse<TypeConfig>),
     /// A piece that was not the last has been taken.
     ChunkTaken,
+    /// The node has an empty log and is not registered yet: it takes nothing.
+    NotAdmitted,
+    Memory(Memory),
 }
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Bytes, RpcError> {

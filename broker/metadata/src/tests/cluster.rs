@@ -147,10 +147,12 @@ impl Cluster {
 
     /// Starts a node, on the data that it left if it ran before.
     pub(super) async fn start_node_at(&mut self, node: i32, address: &str) -> Handle {
-        self.start_among(self.first_voters.clone(), node, address).await
+        let handle = self.start_among(self.first_voters.clone(), node, address).await;
+        handle.admit();
+        handle
     }
 
-    /// Starts a node that begins nothing if it has no data.
+    /// Starts a node that begins nothing if it has no data, and takes nothing then before it is admitted.
     pub(super) async fn start_observer(&mut self, node: i32) -> Handle {
         self.start_among(Vec::new(), node, &address(node)).await
     }

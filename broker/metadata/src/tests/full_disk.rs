@@ -24,18 +24,21 @@ struct Full {
     /// Writes at the beginning of a file alone: there is room for those that are there, but for no new one.
     new_only: bool,
     room_bytes: Arc<AtomicU64>,
+    says: ErrorKind,
 }
 
 #[derive(Debug)]
 struct FullFile {
     inner: Arc<dyn File>,
+    says: ErrorKind,
     new_only: bool,
     room_bytes: Arc<AtomicU64>,
 }
 
 impl Full {
     fn new(kind: &'static str) -> Self {
-        Self { kind, new_only: false, room_bytes: Arc::new(AtomicU64::new(UNLIMITED)) }
+        let room_bytes = Arc::new(AtomicU64::new(UNLIMITED));
+        Self { kind, new_only: false, room_bytes, says: ErrorKind::StorageFull }
     }
 
     fn leave(&self, bytes: u64) {
@@ -46,7 +49,8 @@ impl Full {
         if !path.to_string_lossy().ends_with(self.kind) {
             return inner;
         }
-        Arc::new(FullFile { inner, new_only: self.new_only, room_bytes: self.room_bytes.clone() })
+        let (new_only, room_bytes, says) = (self.new_only, self.room_bytes.clone(), self.says);
+        Arc::new(FullFile { inner, says, new_only, room_bytes })
     }
 }
 
@@ -63,7 +67,7 @@ impl File for FullFile {
         let room = self.room_bytes.load(SeqCst).min(all.len() as u64);
         self.room_bytes.fetch_sub(room, SeqCst);
         self.inner.write_all_at(&[IoSlice::new(&all[..room as usize])], position)?;
-        if room < all.len() as u64 { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if room < all.len() as u64 { Err(self.says.into()) } else { Ok(()) }
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -134,6 +138,20 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"));
 }
 
+/// The journal's length once nothing more is written: that an entry is committed is written on its own, some time later.
+async fn settled(dir: &Path) -> u64 {
+    let length = || fs::metadata(&segments(dir)[0]).unwrap().len();
+    let mut before = length();
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let now = length();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
 #[tokio::test]
 async fn the_journal_waits_for_room_and_goes_on() {
     // Whether nothing of the batch fits, a part of its header, or a part of its body.
@@ -141,9 +159,7 @@ async fn the_journal_waits_for_room_and_goes_on() {
         let (dir, disk) = (tempdir().unwrap(), Full::new("journal"));
         let node = start_on(&disk, dir.path()).await;
         node.submit(topic("a")).await.unwrap();
-        // That it is committed is written on its own.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let whole = fs::metadata(&segments(dir.path())[0]).unwrap().len();
+        let whole = settled(dir.path()).await;
         disk.leave(room);
         let waiting = tokio::spawn({
             let node = node.clone();
@@ -232,4 +248,21 @@ async fn a_stop_does_not_wait_for_a_snapshot_that_has_no_room() {
     }
     tokio::time::timeout(PATIENCE, node.shutdown()).await.unwrap();
     assert_eq!(start(dir.path()).await.image().topic_count(), 30);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_ends_the_node_and_whoever_asks_is_told() {
+    let (dir, disk) = (tempdir().unwrap(), Full { says: ErrorKind::Other, ..Full::new("journal") });
+    let node = start_on(&disk, dir.path()).await;
+    node.submit(topic("a")).await.unwrap();
+    let ended = tokio::spawn({
+        let node = node.clone();
+        async move { node.ended().await }
+    });
+    assert!(!ended.is_finished());
+    disk.leave(0);
+    let lost = node.submit_within(PATIENCE, topic("b")).await;
+    assert!(lost.is_err(), "{lost:?}");
+    let why = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+    assert!(why.contains("other error"), "{why}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cluster::{Cluster, DEADLINE, FAST, Load, address, until};
 use super::names;
-use crate::{AdminError, Leadership, Options, Quorum, Refusal, SubmitError};
+use crate::{AdminError, Leadership, Memory, Options, Quorum, Refusal, SubmitError};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observer_waits_joins_and_catches_up_by_the_log() {
@@ -128,12 +128,46 @@ async fn a_voter_that_lost_its_disk_makes_nobody_leader_who_lacks_what_it_had() 
     cluster.commit("b").await;
     cluster.kill(leader).await;
     cluster.lose(loses).await;
-    cluster.start_observer(loses).await;
+    let blank = cluster.start_observer(loses).await;
     cluster.start_node(lags).await;
     tokio::time::sleep(FAST.election_max * 10).await;
     assert!(cluster.all().iter().all(|node| !node.is_leader()), "of two, one of which knows nothing");
+
+    // Nor does it take a part of what it had, which would let it vote again, before its vote is taken.
     cluster.start_node(leader).await;
-    cluster.converge(&[1, 2, 3], 2).await;
+    cluster.commit("c").await;
+    cluster.converge(&[leader, lags], 3).await;
+    tokio::time::sleep(FAST.election_max * 2).await;
+    assert_eq!(blank.status().last_log_index, None);
+    let leads = cluster.leader().await;
+    for (node, memory) in [(loses, Memory::Nothing), (lags, Memory::Everything), (7, Memory::Everything)] {
+        assert_eq!(leads.memory(node, &address(node), DEADLINE).await, Ok(memory), "node {node}");
+    }
+    retry(&cluster, async |leader| leader.remove_node(loses, DEADLINE).await).await;
+    retry(&cluster, async |leader| leader.ensure_learner(loses, &address(loses), DEADLINE).await).await;
+    blank.admit();
+    cluster.converge(&[1, 2, 3], 3).await;
+    let leads = cluster.leader().await;
+    assert_eq!(leads.status().learners, [loses]);
+    assert_eq!(leads.memory(loses, &address(loses), DEADLINE).await, Ok(Memory::SinceStart));
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_voters_spare_any_two() {
+    let mut cluster = Cluster::start([1, 2, 3, 4, 5], FAST).await;
+    cluster.commit("a").await;
+    let mut gone = Vec::new();
+    for name in ["b", "c"] {
+        let leader = cluster.leader().await.node_id();
+        cluster.kill(leader).await;
+        gone.push(leader);
+        cluster.commit(name).await;
+    }
+    for node in gone {
+        cluster.start_node(node).await;
+    }
+    cluster.converge(&[1, 2, 3, 4, 5], 3).await;
     cluster.stop().await;
 }
 

@@ -5,6 +5,12 @@ use std::time::Duration;
 use super::cluster::{Cluster, DEADLINE, FAST, until};
 use crate::{AdminError, Handle, Leadership, Timing};
 
+/// A leader that is well must not be deposed only because the machine stood still for half a second.
+const CALM: Timing = Timing {
+    heartbeat: Duration::from_millis(100),
+    election_min: Duration::from_millis(300),
+    election_max: Duration::from_millis(600),
+};
 /// Long enough for several elections.
 const SEVERAL_ELECTIONS: Duration = Duration::from_millis(3000);
 
@@ -19,7 +25,7 @@ enum Cut {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_that_was_cut_off_leaves_a_healthy_leader_alone() {
     for cut in [Cut::Both, Cut::Deaf, Cut::Mute] {
-        let cluster = Cluster::start([1, 2, 3], FAST).await;
+        let cluster = Cluster::start([1, 2, 3], CALM).await;
         cluster.commit("a").await;
         let leader = cluster.leader().await;
         let before = leader.status().term;
@@ -58,7 +64,7 @@ async fn replaced(cluster: &Cluster, old: &Handle) -> Handle {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_cut_off_is_replaced_and_follows_when_it_is_back() {
-    let cluster = Cluster::start([1, 2, 3], FAST).await;
+    let cluster = Cluster::start([1, 2, 3], CALM).await;
     cluster.commit("a").await;
     let old = cluster.leader().await;
     cluster.net.isolate(old.node_id(), (1..=3).filter(|node| *node != old.node_id()));

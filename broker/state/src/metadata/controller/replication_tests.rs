@@ -3,7 +3,7 @@
 //! acknowledged write keeps its disk whole, no election makes a leader that lacks it, but for two:
 //!
 //! - an unclean one that an operator asked for;
-//! - that of the last known leader (KIP-966), once all that were in sync or eligible have lost the ends of their logs.
+//! - the last resort (`recover_leaders`), once all that were in sync or eligible have lost the ends of their logs.
 //!
 //! Each broker has two log directories, and tells the controller in which its replica is before that is taken into the in-sync ones.
 
@@ -18,9 +18,9 @@ use headrace_protocol::messages::elect_leaders::ElectLeadersRequest;
 
 use super::testing::{apply, create_with, epoch, proposal, reassignment, registration, t0};
 use super::{
-    RegisterBroker, alter_partition, alter_partition_reassignments, assign_replicas_to_dirs,
-    begin_controlled_shutdown, elect_leaders, elect_preferred, elect_unclean_where_allowed, offline_log_dirs,
-    register_broker, set_fenced, unregister_broker,
+    LogEnd, LogEnds, RegisterBroker, alter_partition, alter_partition_reassignments, assign_replicas_to_dirs,
+    awaits_log_ends, begin_controlled_shutdown, elect_leaders, elect_preferred, elect_unclean_where_allowed,
+    offline_log_dirs, recover_leaders, register_broker, set_fenced, unregister_broker,
 };
 use crate::metadata::configs::BrokerDefaults;
 use crate::metadata::image::Image;
@@ -74,6 +74,8 @@ struct World {
     /// For incarnations and directories.
     ids: u64,
     next_write: u64,
+    /// The leader epoch in which each write was taken.
+    epochs: BTreeMap<u64, i32>,
     disks: BTreeMap<BrokerId, Disks>,
     /// Acknowledged writes, and the replicas that had them in sync and have lost nothing since.
     acked: BTreeMap<u64, BTreeSet<BrokerId>>,
@@ -82,6 +84,7 @@ struct World {
     asked_for_loss: bool,
     acknowledged: usize,
     last_resorts: usize,
+    recoveries: usize,
     history: Vec<String>,
 }
 
@@ -94,12 +97,14 @@ impl World {
             random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             ids: 0,
             next_write: 0,
+            epochs: BTreeMap::new(),
             disks: BTreeMap::new(),
             acked: BTreeMap::new(),
             damaged: BTreeSet::new(),
             asked_for_loss: false,
             acknowledged: 0,
             last_resorts: 0,
+            recoveries: 0,
             history: Vec::new(),
         };
         for id in 1..=BROKERS {
@@ -221,6 +226,7 @@ impl World {
         }
         let write = self.next_write;
         self.next_write += 1;
+        self.epochs.insert(write, partition.leader_epoch);
         self.disks(partition.leader).held.insert(write);
         let leaders = self.held(partition.leader);
         let all = self.random.below(2) == 0;
@@ -369,9 +375,40 @@ impl World {
         self.change("unclean where allowed", &records);
     }
 
+    /// Where nobody is sure to have everything, whoever has most leads, once all that are registered have said where their logs end. It has
+    /// every acknowledged write that any of them has.
+    fn recover(&mut self) {
+        let partition = t0(&self.image).clone();
+        if !awaits_log_ends(&self.image, &partition) {
+            return;
+        }
+        let is_registered = |id: &&BrokerId| self.image.broker(**id).is_some();
+        let ends = partition.replicas.iter().filter(is_registered).map(|&broker| {
+            let held = self.held(broker);
+            let last_epoch = held.last().map_or(-1, |write| self.epochs[write]);
+            let end_offset = i64::try_from(held.len()).unwrap();
+            LogEnd { broker, broker_epoch: epoch(&self.image, broker), last_epoch, end_offset }
+        });
+        let (topic_id, partition_epoch) = (self.image.topic("t").unwrap().id, partition.partition_epoch);
+        let said = LogEnds { topic_id, index: 0, partition_epoch, ends: ends.collect() };
+        let records = recover_leaders(&self.image, &self.defaults, std::slice::from_ref(&said));
+        if records.is_empty() {
+            return;
+        }
+        let acked: Vec<u64> = self.acked.keys().copied().collect();
+        self.change(&format!("who has most of {:?} leads", said.ends), &records);
+        self.recoveries += 1;
+        let leader = t0(&self.image).leader;
+        for end in said.ends {
+            let (has, leads) = (self.held(end.broker), self.held(leader));
+            let lost: Vec<_> = acked.iter().filter(|w| has.contains(w) && !leads.contains(w)).collect();
+            assert!(lost.is_empty(), "{} has {lost:?} and {leader} leads: {}", end.broker, self.story());
+        }
+    }
+
     fn step(&mut self) {
         let id = self.random.broker();
-        match self.random.below(60) {
+        match self.random.below(63) {
             0..=2 => self.restart(id, Restart::Clean),
             3 | 4 => self.restart(id, Restart::Unclean),
             5 => self.restart(id, Restart::NewDisks),
@@ -383,6 +420,7 @@ impl World {
             42 | 43 => self.elect(),
             44 => self.lose_a_disk(id),
             45 if self.random.below(3) == 0 => self.unregister(id),
+            60.. => self.recover(),
             46 if self.image.broker(id).is_some() => self.assign(id),
             _ => self.write(),
         }
@@ -392,7 +430,7 @@ impl World {
 
 #[test]
 fn no_acknowledged_write_is_lost_while_a_replica_that_had_it_is_whole() {
-    let (mut acknowledged, mut last_resorts) = (0, 0);
+    let (mut acknowledged, mut last_resorts, mut recoveries) = (0, 0, 0);
     for seed in 0..600 {
         let mut world = World::new(seed);
         for _ in 0..200 {
@@ -400,7 +438,9 @@ fn no_acknowledged_write_is_lost_while_a_replica_that_had_it_is_whole() {
         }
         acknowledged += world.acknowledged;
         last_resorts += world.last_resorts;
+        recoveries += world.recoveries;
     }
     assert!(acknowledged > 10_000, "the model has to acknowledge something: {acknowledged}");
     assert!(last_resorts > 100, "the model has to come to its last resort: {last_resorts}");
+    assert!(recoveries > 100, "somebody has to lead who was not sure to have everything: {recoveries}");
 }
