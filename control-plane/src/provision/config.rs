@@ -19,6 +19,9 @@ pub(super) fn hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
 }
 
+/// Lets consumers that name their rack read from a replica there (KIP-392).
+const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// One listener of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listener {
@@ -71,8 +74,9 @@ pub(super) fn broker(cluster: &Stored, node: i32, joining: &str, place: &Place) 
     properties.insert("log.dirs", place.data.clone());
     properties.insert("headrace.admin.listener", place.admin.clone());
     if let Some(rack) = &place.rack {
-        // One that the user names goes before.
+        // What the user names goes before.
         properties.entry("broker.rack").or_insert_with(|| rack.clone());
+        properties.entry("replica.selector.class").or_insert_with(|| RACK_AWARE_SELECTOR.to_owned());
     }
     let mut text =
         "# Written by the control plane, which writes it again: change the cluster instead.\n".to_owned();

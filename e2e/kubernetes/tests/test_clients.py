@@ -47,5 +47,6 @@ def test_each_side_is_told_its_own_addresses(orders, clients):
     assert outside == sorted(orders.bootstrap.split(",")) and all(a.startswith(f"{NODE_IP}:") for a in outside)
 
 
-def test_racks_are_the_nodes_zones(orders):
+def test_racks_are_the_nodes_zones_and_consumers_may_read_in_theirs(orders):
     assert [orders.config_of(n, "broker.rack") for n in (1, 2, 3)] == ["zone-a"] * 3
+    assert orders.config_of(1, "replica.selector.class") == "org.apache.kafka.common.replica.RackAwareReplicaSelector"

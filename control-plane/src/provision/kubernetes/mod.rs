@@ -46,8 +46,9 @@ use crate::store::{self, Store};
 const CHECKS_MAX: usize = 4;
 /// Wait between two rounds in which workers are woken, so that a flood of changes is one.
 const WAKE_PAUSE: Duration = Duration::from_millis(100);
-/// More brokers than this in one cluster are a slip of the finger.
-const BROKERS_MAX: u32 = 1_000;
+/// More brokers than this in one cluster are a slip of the finger; and their configurations, a kilobyte or two each, have to find room in
+/// one ConfigMap, which takes a mebibyte.
+const BROKERS_MAX: u32 = 500;
 
 /// How pods are made: what an operator of the service decides for all clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]

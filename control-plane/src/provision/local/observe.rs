@@ -55,11 +55,11 @@ impl Local {
             let written = std::fs::read_to_string(dir.join(config::BROKER_FILE)).ok();
             let prepared = expected.as_ref().is_some_and(|expected| written.as_ref() == Some(&expected.text));
             let agent_reports_here = config::agent_urls(&dir).iter().any(|url| urls.contains(url));
-            let agent = match observe_process(&agent, agent_hash)? {
+            let agent = match observe_process(&agent, agent_hash.as_deref())? {
                 Process::Current if !agent_reports_here => Process::Outdated,
                 other => other,
             };
-            let broker = observe_process(&broker, expected.map(|expected| expected.hash))?;
+            let broker = observe_process(&broker, expected.as_ref().map(|expected| expected.hash.as_str()))?;
             Ok(Node {
                 reserved,
                 prepared,
@@ -108,13 +108,13 @@ impl Local {
 }
 
 /// `expected` is the hash of the configuration that it should have been started with.
-fn observe_process(process: &Supervised, expected: Option<String>) -> io::Result<Process> {
+fn observe_process(process: &Supervised, expected: Option<&str>) -> io::Result<Process> {
     let Some(mut running) = process.find()? else { return Ok(Process::Stopped) };
     if running.config_hash.is_none() {
         // Only a control plane that died right after it started the process leaves one like this.
-        running.config_hash.clone_from(&expected);
+        running.config_hash = expected.map(ToOwned::to_owned);
         let _lock = files::lock(&process.dir)?;
-        process.adopt(&running, expected.as_deref().unwrap_or_default())?;
+        process.adopt(&running, expected.unwrap_or_default())?;
     }
-    Ok(if running.config_hash == expected { Process::Current } else { Process::Outdated })
+    Ok(if running.config_hash.as_deref() == expected { Process::Current } else { Process::Outdated })
 }

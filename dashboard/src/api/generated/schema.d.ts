@@ -1816,8 +1816,8 @@ export interface components {
              * @description Number of brokers. More of them come up empty and take new partitions; what there is stays where it is. Fewer are
              *     refused in this version, for their replicas would have to be moved first.
              *
-             *     The defaults of `replication_factor` and `min_insync_replicas`, and the replicas of committed offsets, follow the
-             *     number of brokers up to three, so that a cluster which grows to three makes new topics safe. Growing a cluster of
+             *     The defaults of `replication_factor` and `min_insync_replicas` follow the number of brokers up to three, and so do
+             *     the replicas of committed offsets, for as long as no group has committed any, so that a cluster which grows to three makes new topics safe. Growing a cluster of
              *     one or two therefore changes its brokers' configuration: once the new brokers are in, the old ones are restarted
              *     one at a time. From three brokers on nothing is restarted. Topics that exist keep their replicas either way, but a
              *     topic that has no `min.insync.replicas` of its own follows the default; set the field to keep that as it is.
