@@ -33,7 +33,8 @@ class LocalCluster(Cluster):
         return {int(n.removeprefix("broker-")): read(n) for n in os.listdir(self.folder) if n.startswith("broker-")}
 
     def started(self):
-        return {n: os.stat(f"/proc/{pid}").st_ctime for n, pid in self.instances().items()}
+        ticks = lambda pid: int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[19])
+        return {n: ticks(pid) for n, pid in self.instances().items()}
 
     def disk(self, node):
         """What tells a broker's disk from another one."""

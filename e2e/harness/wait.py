@@ -2,6 +2,8 @@
 
 import time
 
+from confluent_kafka import KafkaException
+
 
 def until(what, condition, timeout=30, every=0.1):
     """Calls condition() until it answers something true, and returns that.
@@ -16,9 +18,7 @@ def until(what, condition, timeout=30, every=0.1):
             if value:
                 return value
             last = repr(value)
-        except AssertionError as e:
-            last = repr(e)
-        except OSError as e:
+        except (AssertionError, OSError, KafkaException) as e:
             last = repr(e)
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout} s for {what}; last seen: {last}")

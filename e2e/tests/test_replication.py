@@ -34,9 +34,10 @@ def idempotent(bootstrap, **config):
 def test_a_topic_of_three_replicas(three):
     create_topic(three.brokers[2].address, "t", partitions=6, replicas=3)
     for broker in three.brokers.values():
-        found = three.metadata("t", of=broker).topics["t"].partitions
-        assert {len(p.isrs) for p in found.values()} == {3}, broker.tail()
-        assert {p.leader for p in found.values()} == {1, 2, 3}
+        def spread():
+            found = three.metadata("t", of=broker).topics["t"].partitions
+            return {len(p.isrs) for p in found.values()} == {3} and {p.leader for p in found.values()} == {1, 2, 3}
+        until(f"broker {broker.node} to know of it", spread)
     p = idempotent(three.bootstrap)
     failed = []
     for i in range(6_000):

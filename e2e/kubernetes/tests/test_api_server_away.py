@@ -11,7 +11,7 @@ from kubernetes.harness.clients import JavaProducer
 AWAY_SECONDS, HANGS_SECONDS = 60, 20
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(720)
 def test_producers_and_operations_outlast_kubernetes_control_plane(release, orders):
     orders.well()
     before, api = orders.uids(), release.api
@@ -19,7 +19,7 @@ def test_producers_and_operations_outlast_kubernetes_control_plane(release, orde
     bootstrap = orders.bootstrap
     java = JavaProducer(release.kube, orders.inside, "java-meanwhile", (AWAY_SECONDS + 20) * 200, 200)
     try:
-        until("the Java producer to begin", lambda: "started" in release.kube.kubectl("logs", java.name, check=False).stdout, 30)
+        until("the Java producer to begin", lambda: "started" in release.kube.kubectl("logs", java.name, check=False).stdout, 90)
         with orders.loaded("meanwhile") as load:
             with release.kube.control_plane_away():
                 gone = time.monotonic()
@@ -33,7 +33,7 @@ def test_producers_and_operations_outlast_kubernetes_control_plane(release, orde
                 waits = api.ok("GET", f"/v1/operations/{op}")
                 assert "API server" in str(waits["steps"]) or "API server" in str(orders.condition("Reconciled")), waits
             back = time.monotonic()
-            api.operation(op, 150)
+            api.operation(op, 300)
             measured.note("Kubernetes back: until the change asked for meanwhile is done", time.monotonic() - back)
             load.goes_on()
         orders.well(timeout=120)

@@ -1,5 +1,7 @@
 """Three brokers become five, and volumes are asked to grow."""
 
+import time
+
 from harness.wait import until
 from harness.cluster import Written
 
@@ -53,6 +55,7 @@ def test_volumes_are_asked_to_grow_once_their_class_allows_it(orders):
     kube, before = orders.kube, orders.uids()
     change = lambda allowed: kube.kubectl("patch", "storageclass", "local-volumes", "--patch", f'{{"allowVolumeExpansion": {allowed}}}')
     change("true")
+    time.sleep(1)  # Who checks claims has the classes in a cache
     try:
         assert ask_for(orders, "200Mi")["state"] == "succeeded"
     finally:

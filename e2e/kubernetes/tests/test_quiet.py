@@ -24,7 +24,8 @@ def asked(kube, verbs):
 def test_an_unchanged_cluster_is_not_written_to(orders):
     kube = orders.kube
     orders.well()
-    time.sleep(3)
+    # What follows from its new state is written by the next look, which may be ten seconds away.
+    time.sleep(12)
     versions = lambda: {key: o["metadata"]["resourceVersion"] for key, o in kube.all_of(orders.id).items()}
     before, writes, reads = versions(), asked(kube, WRITES), asked(kube, READS)
     time.sleep(SECONDS)

@@ -54,14 +54,15 @@ def test_a_pod_that_finds_a_place_after_all_is_taken_up(release):
         cluster.delete()
 
 
-def told(release, op, says, state="running", timeout=20):
+def told(release, op, says, state="running", timeout=60):
     """The operation, once it says this."""
     def is_told():
         now = release.api.ok("GET", f"/v1/operations/{op['id']}")
         said = [now["error"]["detail"] if now["error"] else "", *(s["message"] or "" for s in now["steps"])]
         assert now["state"] == state and any(says in text for text in said), (now["state"], said)
         return now
-    return until(f"the operation to say {says!r}", is_told, timeout, every=0.5)
+    # What a try ended with stands there until the next one begins, which may be soon.
+    return until(f"the operation to say {says!r}", is_told, timeout, every=0.02)
 
 
 @pytest.mark.parametrize("pods, says, state", [

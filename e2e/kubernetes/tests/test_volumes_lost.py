@@ -5,6 +5,7 @@ import time
 import pytest
 
 from harness import measured
+from harness.load import IMPATIENT
 from harness.wait import until
 from kubernetes.harness.clusters import Cluster
 
@@ -19,12 +20,12 @@ def lost(release):
 def test_a_stateful_set_deleted_with_its_pods_comes_back_and_loses_nothing(lost):
     lost.well()
     before = lost.uids()
-    with lost.loaded("set-deleted") as load:
+    with lost.loaded("set-deleted", **IMPATIENT) as load:
         lost.kube.kubectl("delete", "statefulset", "lost", "--wait=false")
         until("other pods", lambda: set(lost.uids()) == set(before) and not set(lost.uids().values()) & set(before.values()), 120)
         lost.well(timeout=120)
         # All addresses of pods are others now. A connection to one that is gone is not closed by anybody: the client gives it up after
-        # its own time, a minute.
+        # its own time.
         load.goes_on(timeout=150)
     load.check()
 
@@ -38,4 +39,4 @@ def test_a_broker_whose_volume_is_lost_fetches_all_again(lost):
         load.goes_on()
     load.check()
     assert lost.log_bytes(3, "volume-lost") == lost.log_bytes(1, "volume-lost") > 0
-    assert all(b["is_voter"] for b in lost.brokers()), lost.brokers()
+    until("all to vote again", lambda: all(b["is_voter"] for b in lost.brokers()), 60)
