@@ -219,23 +219,19 @@ impl Machine {
         self.slow_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// A request arrives.
-    pub(crate) fn deliver(&self, port: Port, request: bytes::Bytes, reply: Reply) {
-        let Some(process) = &self.process else { return };
-        let doors = Arc::clone(&process.doors);
-        process.runtime.spawn(async move {
-            let door = {
-                let doors = doors.lock();
-                match port {
-                    Port::Brokers => doors.brokers.clone(),
-                    Port::Clients => doors.clients.clone(),
-                }
-            };
-            match door {
-                Some(door) => reply.answer(door.enter(request).await),
-                None => drop(reply),
+    /// A request arrives. False if nobody listens on that port: there is no connection on which another could follow.
+    pub(crate) fn deliver(&self, port: Port, request: bytes::Bytes, reply: Reply) -> bool {
+        let Some(process) = &self.process else { return false };
+        let door = {
+            let doors = process.doors.lock();
+            match port {
+                Port::Brokers => doors.brokers.clone(),
+                Port::Clients => doors.clients.clone(),
             }
-        });
+        };
+        let Some(door) = door else { return false };
+        process.runtime.spawn(async move { reply.answer(door.enter(request).await) });
+        true
     }
 
     /// Lets a millisecond pass. An error is one that ends the simulation.

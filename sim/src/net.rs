@@ -278,6 +278,11 @@ impl Net {
         }
     }
 
+    /// What is still under way on it does not arrive.
+    pub(crate) fn break_off(&self, connection: Option<u64>) {
+        self.0.lock().break_off(connection);
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         self.0.lock().counts
     }

@@ -131,10 +131,10 @@ impl Run {
         self.faults.step(self.now_ms, &mut self.machines, &self.net, quiet)?;
         for arrival in self.net.arrivals(self.now_ms) {
             match arrival {
-                Arrival::Request { to, port, request, reply, .. } => {
-                    match self.machines.iter().find(|machine| machine.id == to && machine.is_running()) {
-                        Some(machine) => machine.deliver(port, request, reply),
-                        None => drop(reply),
+                Arrival::Request { to, port, request, connection, reply } => {
+                    let machine = self.machines.iter().find(|machine| machine.id == to);
+                    if !machine.is_some_and(|machine| machine.deliver(port, request, reply)) {
+                        self.net.break_off(connection);
                     }
                 }
                 // Whoever asked may be gone.

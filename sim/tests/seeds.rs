@@ -3,8 +3,9 @@
 
 use std::process::{Command, Output};
 
-/// Seeds that found something, with what it was.
-const PINNED: [u64; 14] = [
+/// Seeds that found something, with what it was. A run follows from its seed, the code and how it was built: here and by now these are other
+/// runs than the ones that did, kept as some of which much is known. What holds a mended fault is a test beside the code, where one can.
+const PINNED: [u64; 17] = [
     // The checkpoint of leader epochs was not written while the newest epoch had no records: a follower kept what its leader never had.
     141, //
     // A broker's epoch was ahead of the log, so that it was never let in; a registration whose answer was lost made the next one unclean.
@@ -26,7 +27,13 @@ const PINNED: [u64; 14] = [
     // What one process had written to the metadata journal and not synced, the next took for synced.
     10320, //
     // A coordinator that was cut off told offsets that others had gone on from.
-    3663,
+    3663, //
+    // A voter that had lost its records, but not its metadata, left the quorum while it led.
+    518, //
+    // What a follower had taken back came back in a power cut, between what was written before and after.
+    2504, //
+    // A follower that took back its log's end was never told the high watermark again.
+    2368,
 ];
 const FIRST: u64 = 1;
 const COUNT: u64 = 12;

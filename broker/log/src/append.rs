@@ -311,11 +311,7 @@ impl Log {
     fn cut_half_written(&mut self) -> Result<(), AppendError> {
         if self.half_written {
             let segment = &self.segments[self.segments.len() - 1];
-            let cut = segment.create_file(&*self.disk).and_then(|file| {
-                file.set_len(segment.size_bytes)
-                    .map_err(|error| DiskError::new("truncating", segment.path(), error))
-            });
-            cut.map_err(refused)?;
+            segment.cut(&*self.disk, segment.size_bytes).map_err(refused)?;
             self.half_written = false;
         }
         Ok(())

@@ -291,7 +291,7 @@ impl Log {
             }
             tracing::warn!(path = %path.display(), kept_bytes = segment.size_bytes, cut_bytes = length - segment.size_bytes,
                 "cut a damaged tail off the log");
-            file.set_len(segment.size_bytes).doing("truncating", &path)?;
+            segment.cut(&*disk, segment.size_bytes)?;
         }
         segment.seal(&*disk)?;
         segment.dirty = true;

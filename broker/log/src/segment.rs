@@ -303,12 +303,19 @@ impl Segment {
         offset: Offset,
         config: &LogConfig,
     ) -> Result<(), ReadError> {
-        self.create_file(disk)?.set_len(position).doing("truncating", self.log.path())?;
+        self.cut(disk, position)?;
         self.size_bytes = position;
         self.txns.truncate(disk, offset).doing("truncating", self.txns.slot().path())?;
         self.rebuild_indexes(disk, config)?;
         self.dirty = true;
         Ok(())
+    }
+
+    /// What is behind `position` is gone for good: on a disk that loses power it must not come back in the place of what is written there
+    /// next, between what was written before and after.
+    pub(crate) fn cut(&self, disk: &dyn Disk, position: u64) -> Result<(), DiskError> {
+        let file = self.create_file(disk)?;
+        file.set_len(position).and_then(|()| file.sync_data()).doing("truncating", self.log.path())
     }
 
     /// Writes both sparse indexes anew from the batches in the file.

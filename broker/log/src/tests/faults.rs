@@ -200,3 +200,19 @@ fn records_are_taken_back_on_a_full_disk_too_with_what_is_known_of_their_produce
     let log = bench.recover();
     assert_eq!((log.log_end_offset(), log.is_damaged()), (6, false));
 }
+
+#[test]
+fn what_is_taken_back_is_gone_from_the_disk_before_anything_is_written_in_its_place() {
+    let (bench, _, syncs) = faulty();
+    let mut log = bench.recover();
+    for sequence in 0..8 {
+        append(&mut log, producer_batch(1, 0, sequence, 1, false)).unwrap();
+    }
+    let before = syncs.load(SeqCst);
+    log.truncate_to(5, NOW_MS).unwrap();
+    assert!(syncs.load(SeqCst) > before);
+    append(&mut log, producer_batch(1, 0, 5, 1, false)).unwrap();
+    syncs.store(-1, SeqCst);
+    assert!(log.truncate_to(3, NOW_MS).is_err());
+    assert!(append(&mut log, producer_batch(1, 0, 3, 1, false)).is_err(), "the old ones may come back");
+}

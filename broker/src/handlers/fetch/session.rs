@@ -16,6 +16,8 @@ use super::{Found, Wanted};
 const EVICTABLE_AFTER_MS: u64 = 120_000;
 /// "No session" on the wire.
 const NO_SESSION: i32 = 0;
+/// Unlike anything a partition can answer, so that its next answer counts as a change.
+const NEVER_TOLD: i64 = i64::MIN;
 /// The epoch that asks for a new session.
 const INITIAL_EPOCH: i32 = 0;
 /// The epoch that asks for none, or ends one.
@@ -205,16 +207,21 @@ impl Session {
         match self.places.get(&key) {
             Some(place) => {
                 let known = &mut self.partitions[*place];
+                let before = &known.wanted;
+                if before.current_leader_epoch != wanted.current_leader_epoch || before.offset > wanted.offset
+                {
+                    // What it was told before it began again it may have passed over.
+                    known.high_watermark = NEVER_TOLD;
+                }
                 wanted.resolved = known.wanted.resolved.take();
                 known.wanted = wanted;
             }
             None => {
                 self.places.insert(key, self.partitions.len());
-                // Unlike anything a partition can answer, so that its first answer counts as a change.
                 let unknown = Remembered {
                     wanted,
-                    high_watermark: i64::MIN,
-                    log_start_offset: i64::MIN,
+                    high_watermark: NEVER_TOLD,
+                    log_start_offset: NEVER_TOLD,
                     failed: false,
                 };
                 self.partitions.push(unknown);
@@ -250,7 +257,9 @@ impl Session {
             let key = Key { topic: wanted.topic.clone(), topic_id: wanted.topic_id, index: wanted.index };
             let Some(place) = self.places.get(&key).copied() else { continue };
             let known = &mut self.partitions[place];
-            known.high_watermark = found.data.high_watermark;
+            // Who takes back its log's end does not look at the rest of the answer.
+            let parts = found.data.diverging_epoch != EpochEndOffset::default();
+            known.high_watermark = if parts { NEVER_TOLD } else { found.data.high_watermark };
             known.log_start_offset = found.data.log_start_offset;
             known.failed = found.data.error_code.is_err();
             known.wanted.resolved.clone_from(&wanted.resolved);
@@ -341,6 +350,29 @@ mod tests {
         forgetting.forgotten_topics_data =
             vec![ForgottenTopic { topic: "t".into(), partitions: vec![0, 1], ..ForgottenTopic::default() }];
         assert_eq!(run(&sessions, forgetting, 0), Ok((id, vec![false])));
+    }
+
+    #[test]
+    fn who_takes_back_its_logs_end_or_begins_again_is_told_the_high_watermark_once_more() {
+        let sessions = FetchSessions::new(10);
+        let (id, _) = run(&sessions, request(0, 0, &[0]), 0).unwrap();
+        let listed = |session_epoch, fetch_offset, current_leader_epoch| {
+            let mut request = request(id, session_epoch, &[0]);
+            let partition = &mut request.topics[0].partitions[0];
+            (partition.fetch_offset, partition.current_leader_epoch) = (fetch_offset, current_leader_epoch);
+            request
+        };
+        assert_eq!(run(&sessions, listed(1, 9, -1), 0), Ok((id, vec![false])), "it goes on");
+        let mut parted = request(id, 2, &[]);
+        let planned = sessions.begin(&mut parted, false, 0).unwrap();
+        let mut found = empty(&planned);
+        found[0].data.diverging_epoch = EpochEndOffset { epoch: 0, end_offset: 7 };
+        sessions.finish(&planned, &found, 0);
+        assert_eq!(run(&sessions, request(id, 3, &[]), 0), Ok((id, vec![true])), "after it parted");
+        assert_eq!(run(&sessions, request(id, 4, &[]), 0), Ok((id, vec![false])));
+        assert_eq!(run(&sessions, listed(5, 7, -1), 0), Ok((id, vec![true])), "it went back");
+        assert_eq!(run(&sessions, listed(6, 7, 1), 0), Ok((id, vec![true])), "another leader epoch");
+        assert_eq!(run(&sessions, listed(7, 8, 1), 0), Ok((id, vec![false])));
     }
 
     #[test]
