@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -80,6 +81,38 @@ def test_a_rolling_restart_under_load(three, sig):
             three.until_in_sync(3)
     measured.note(f"longest wait for an acknowledgement over a rolling restart ({sig.name})", loads.librdkafka.longest_wait)
     loads.check(values(read_all(three.bootstrap, "t")))
+
+
+def test_a_broker_that_leads_a_thousand_partitions_stops_and_no_producer_sees_it(three):
+    create_topic(three.bootstrap, "many", partitions=1_000, replicas=3)
+    three.until_in_sync(3)
+    partitions = three.metadata("many").topics["many"].partitions
+    second = [p for p, found in partitions.items() if found.leader == 2]
+    assert len(second) > 300
+    producer = idempotent(three.bootstrap)
+    failed, sent, slowest = [], 0, 0.0
+
+    def delivered(error, message):
+        nonlocal slowest
+        failed.extend([error] if error else [])
+        slowest = max(slowest, message.latency() or 0)
+    stopping = threading.Thread(target=three.brokers[2].stop)
+    until_then = time.monotonic() + 60
+    while time.monotonic() < until_then:
+        for p in second:
+            producer.produce("many", str(sent), partition=p, on_delivery=delivered)
+            sent += 1
+        producer.poll(0.05)
+        if sent == 3 * len(second):
+            stopping.start()
+        if sent > 3 * len(second) and not stopping.is_alive():
+            break
+    assert producer.flush(60) == 0 and failed == [], failed[:3]
+    stopping.join()
+    measured.note("a broker that leads a third of 1,000 partitions stops: slowest record", slowest)
+    found = three.metadata("many", of=three.brokers[1]).topics["many"].partitions
+    assert {p.leader for p in found.values()} == {1, 3}
+    assert sum(map(len, read_all(three.bootstrap, "many").values())) == sent
 
 
 def test_a_frozen_leader_is_replaced_and_comes_back_as_a_follower():

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) use self::apache_kafka::ApacheKafka;
 pub(crate) use self::headrace::Headrace;
@@ -139,7 +140,17 @@ impl Running {
 
     /// Asks the nth node to stop, and does not wait.
     pub(crate) fn ask_to_stop(&self, n: usize) {
-        terminate(&self.nodes[n].child);
+        signal(&self.nodes[n].child, Signal::TERM);
+    }
+
+    /// Lets the nth node stand still, with its connections open.
+    pub(crate) fn freeze(&self, n: usize) {
+        signal(&self.nodes[n].child, Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self, n: usize) {
+        signal(&self.nodes[n].child, Signal::CONT);
     }
 
     /// Waits until it has.
@@ -155,9 +166,9 @@ impl Running {
     }
 }
 
-fn terminate(child: &Child) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -165,7 +176,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         for node in &mut self.nodes {
             if matches!(node.child.try_wait(), Ok(None)) {
-                terminate(&node.child);
+                signal(&node.child, Signal::TERM);
             }
         }
         let watch = Watch::start();

@@ -23,6 +23,7 @@ API_OF = {"statefulsets": "apis/apps/v1", "deployments": "apis/apps/v1", "replic
 KINDS = ["statefulsets", "pods", "poddisruptionbudgets", "networkpolicies", "services", "persistentvolumeclaims", "secrets",
          "serviceaccounts", "configmaps"]
 CLUSTER_ID = "headrace.dev/cluster-id"
+MONITORING = "monitoring.coreos.com"
 
 
 def _names():
@@ -126,6 +127,21 @@ class Kube:
 
     def delete(self, kind, name):
         return self.call("DELETE", self.path(kind, name))
+
+    def define(self, group, *kinds):
+        """Kinds of the monitoring.coreos.com group, say, without their fields: of an operator, that is enough for who makes such objects."""
+        for kind in kinds:
+            name = kind.lower()
+            self.kubectl("apply", "--filename", "-", stdin=json.dumps({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{name}s.{group}"},
+                "spec": {"group": group, "scope": "Namespaced",
+                         "names": {"kind": kind, "listKind": f"{kind}List", "plural": f"{name}s", "singular": name},
+                         "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
+                             "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}}))
+            self.kubectl("wait", "--for=condition=Established", f"crd/{name}s.{group}", "--timeout=30s")
+
+    def undefine(self, group, *kinds):
+        self.kubectl("delete", "crd", *[f"{kind.lower()}s.{group}" for kind in kinds], "--ignore-not-found")
 
     def evict(self, pod):
         return self.call("POST", self.path("pods", pod) + "/eviction", {

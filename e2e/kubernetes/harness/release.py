@@ -19,6 +19,8 @@ def image(name, policy="Never"):
     return {"repository": repository, "tag": tag, "pullPolicy": policy}
 
 
+with open(os.path.join(CHART, "Chart.yaml")) as chart:
+    VERSION = next(line.split('"')[1] for line in chart if line.startswith("appVersion:"))
 # The same software under another name, and one that is nowhere.
 OTHER_VERSION, BAD_VERSION = "0.1.1", "9.9.9"
 VALUES = {
@@ -34,10 +36,15 @@ class Release:
     def __init__(self, kube, name="headrace"):
         self.kube, self.name = kube, name
         self.folder = tempfile.TemporaryDirectory(prefix="headrace-chart-")
-        kube.helm("package", CHART, "--destination", self.folder.name)
-        (archive,) = os.listdir(self.folder.name)
-        self.archive = os.path.join(self.folder.name, archive)
+        self.package()
         self.known_base = self.known_key = None
+
+    def package(self, version=None):
+        """What is installed from now on; the same chart, as another version of it if one is named."""
+        before = os.listdir(self.folder.name)
+        self.kube.helm("package", CHART, "--destination", self.folder.name, *(["--version", version] if version else []))
+        (archive,) = set(os.listdir(self.folder.name)) - set(before)
+        self.archive = os.path.join(self.folder.name, archive)
 
     def _apply(self, verb, sets, *args, values=VALUES, **kw):
         flags = [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]

@@ -49,9 +49,10 @@ class Readiness(Background):
 class Answers(Background):
     """Asks the API twenty times a second, each time by a connection of its own."""
 
-    def __init__(self, base, path="/healthz", timeout=2):
+    def __init__(self, base, path, key, timeout=2):
         super().__init__()
         self.address, self.path, self.timeout = urllib.parse.urlsplit(base).netloc, path, timeout
+        self.headers = {"authorization": f"Bearer {key}"}
         self.asked, self.failed, self.slowest = 0, [], 0.0
 
     def _run(self):
@@ -59,7 +60,7 @@ class Answers(Background):
             started = time.monotonic()
             connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
             try:
-                connection.request("GET", self.path)
+                connection.request("GET", self.path, headers=self.headers)
                 status = connection.getresponse().status
                 if status != 200:
                     self.failed.append(str(status))

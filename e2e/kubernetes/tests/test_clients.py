@@ -30,6 +30,12 @@ def test_java_inside_writes_and_reads(orders, clients):
     assert "ReplicationFactor: 3" in described and "min.insync.replicas=2" in described, described
 
 
+def test_java_outside_writes_what_librdkafka_reads(orders):
+    orders.create_topic("outside")
+    assert "acked 2000 failed 0" in java.run("e2e.Produce", orders.bootstrap, "outside", 2000, "lz4", 1_000_000).stdout
+    assert values(read_all(orders.bootstrap, "outside")) == [str(i) for i in range(2000)]
+
+
 def test_what_is_written_on_one_side_is_read_on_the_other(orders, clients):
     with orders.loaded("both-sides") as load:
         load.goes_on()

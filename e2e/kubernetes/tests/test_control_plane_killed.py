@@ -5,8 +5,10 @@ import time
 
 import pytest
 
+from harness.cluster import Written
 from harness.wait import until
-from kubernetes.harness.clusters import Cluster, spec
+from kubernetes.harness.clusters import OUTSIDE, Cluster, spec
+from kubernetes.harness.release import OTHER_VERSION, VERSION
 from kubernetes.harness.watches import Readiness
 
 
@@ -45,6 +47,36 @@ def test_during_a_roll(release, orders):
     assert all(uid != before[n] for n, uid in orders.uids().items())
     assert readiness.fewest == len(before) - 1, "one broker is away at a time"
     load.check()
+
+
+def test_during_an_upgrade_and_a_replacement(release, orders):
+    before, was = orders.uids(), orders.state()["engine"]["version"]
+    version = next(v for v in (VERSION, OTHER_VERSION) if v != was)
+    with orders.loaded("killed-upgrade") as load:
+        killed_while(release, orders.patch({"engine": {"version": version}}), 4)
+        load.goes_on()
+        orders.well()
+        assert all(uid != before[n] for n, uid in orders.uids().items())
+        disk = orders.disk(2)
+        killed_while(release, orders.api.ok("POST", "/v1/clusters/orders/brokers/2/replace")["id"], 1.5)
+        load.goes_on()
+    orders.well()
+    assert orders.disk(2) != disk and orders.state()["engine"]["version"] == version
+    until("all to vote again", lambda: all(b["is_voter"] for b in orders.brokers()), 60)
+    load.check()
+
+
+def test_during_growth(release):
+    cluster = Cluster.create(release, "killed-small", brokers=1)
+    cluster.create_topic("t", replicas=1)
+    with Written(cluster, "t") as load:
+        op = cluster.patch({"brokers": 3, "listeners": [OUTSIDE, {"name": "more", "type": "nodeport"}]})
+        killed_while(release, op, 2)
+        load.goes_on()
+    cluster.well(3)
+    load.check()
+    until("three voters", lambda: all(b["is_voter"] for b in cluster.brokers()), 60)
+    cluster.delete()
 
 
 def test_nobody_watches_while_a_broker_dies(release, orders):

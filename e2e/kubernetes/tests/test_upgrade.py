@@ -1,36 +1,28 @@
 """The release is upgraded, taken away and installed again; the clusters go on."""
 
-import json
-
 import pytest
 
 from harness import measured
 from harness.wait import until
 from kubernetes.harness.clusters import Cluster, spec
-from kubernetes.harness.kube import Kube
+from kubernetes.harness.kube import MONITORING, Kube
 from kubernetes.harness.watches import Answers
 
 ELSEWHERE = "headrace-elsewhere"
-# The kind as the Prometheus Operator defines it, without its fields.
-POD_MONITORS = {
-    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "podmonitors.monitoring.coreos.com"},
-    "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced",
-             "names": {"kind": "PodMonitor", "listKind": "PodMonitorList", "plural": "podmonitors", "singular": "podmonitor"},
-             "versions": [{"name": "v1", "served": True, "storage": True,
-                           "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}}
-
 
 @pytest.fixture(scope="module")
 def stays(release):
-    release.kube.kubectl("apply", "--filename", "-", stdin=json.dumps(POD_MONITORS))
+    release.kube.define(MONITORING, "PodMonitor")
     return Cluster.create(release, "stays").well(3)
 
 
-def test_an_upgrade_is_not_noticed(release, stays):
+def test_an_upgrade_to_another_version_of_the_chart_is_not_noticed(release, stays):
     before, brokers = {p["metadata"]["uid"] for p in release.pods()}, stays.uids()
-    with stays.loaded("upgraded") as load, Answers(release.base) as answers:
+    release.package("99.0.0")
+    with stays.loaded("upgraded") as load, Answers(release.base, "/v1/clusters/stays", release.api.key) as answers:
         release.upgrade(**{"log.filter": "debug", "monitoring.podMonitor.labels.release": "prometheus"})
         assert not before & {p["metadata"]["uid"] for p in release.pods()}
+        assert {p["metadata"]["labels"]["helm.sh/chart"] for p in release.pods()} == {"headrace-99.0.0"}
         load.goes_on()
     measured.note("helm upgrade: slowest of the API's answers", answers.slowest)
     assert answers.asked > 50 and answers.failed == [], (answers.asked, answers.failed)
