@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -161,11 +162,20 @@ impl Sweep {
     fn child(&self, program: &std::path::Path, seed: u64) -> Result<String, String> {
         let mut command = Command::new(program);
         command.arg("run").arg(seed.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
-        command.stderr(Stdio::piped());
+        command.stderr(Stdio::piped()).env("RUST_BACKTRACE", "0");
         if let Some(sabotage) = self.sabotage {
             command.arg("--sabotage").arg(sabotage.to_string());
         }
         let mut child = command.spawn().map_err(|error| error.to_string())?;
+        // A run in which much panics says more than a pipe holds.
+        let said = child.stderr.take().map(|mut said| {
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                // What cannot be read is missing from a message.
+                let _ = said.read_to_string(&mut text);
+                text
+            })
+        });
         let began = Instant::now();
         loop {
             match child.try_wait() {
@@ -185,7 +195,7 @@ impl Sweep {
         if text.contains("digest ") {
             return Ok(text);
         }
-        let errors = String::from_utf8_lossy(&output.stderr);
+        let errors = said.and_then(|said| said.join().ok()).unwrap_or_default();
         Err(format!(
             "it ended with {}: {}",
             output.status,
