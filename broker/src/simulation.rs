@@ -177,9 +177,9 @@ impl Node {
             self.0.replicas.partition(topic, index).map_or(true, |partition| partition.log_end_offset() == 0)
         };
         self.0.image().topics().any(|topic| {
-            let own =
+            let mut own =
                 topic.partitions.iter().filter(|partition| partition.replicas.contains(&self.0.node_id()));
-            own.into_iter().any(|partition| is_empty(&topic.name, partition.index))
+            own.any(|partition| is_empty(&topic.name, partition.index))
         })
     }
 

@@ -175,17 +175,13 @@ impl Faults {
     /// The leader of the quorum is cut off. As soon as one of the others has been elected by the third, that one loses what it has not
     /// synced, is back at once, hears the former leader again, and the new one no more: if it has forgotten its vote, two lead.
     fn cut_power_of_a_vote(&mut self, now_ms: u64, machines: &mut [Machine], net: &Net) {
-        let others = |id: Place| {
-            let ids: Vec<Place> = machines.iter().map(|m| m.id).filter(|other| *other != id).collect();
-            ids
-        };
         let leads = |m: &Machine| m.node().is_some_and(|node| node.controller() == Some(m.id));
         let Some(trap) = self.trap.filter(|trap| now_ms < trap.until_ms) else {
             self.trap = None;
             let leader = machines.iter().find(|m| leads(m)).map(|m| m.id);
             if let Some(leader) = leader.filter(|_| self.rng.random_bool(0.002)) {
                 let until_ms = now_ms + 5_000;
-                for other in others(leader) {
+                for other in machines.iter().map(|m| m.id).filter(|other| *other != leader) {
                     self.cut(net, leader, other, until_ms);
                     self.cut(net, other, leader, until_ms);
                 }

@@ -153,7 +153,10 @@ impl Members {
         }
         let timeout = until.saturating_duration_since(Instant::now());
         let memory = self.network.memory(id, &address, timeout).await;
-        memory.map_err(|_| Refusal::DoesNotAnswer { node }.into())
+        memory.map_err(|error| {
+            tracing::debug!(node, address, %error, "did not say what its log has");
+            Refusal::DoesNotAnswer { node }.into()
+        })
     }
 
     pub(crate) async fn add_voter(

@@ -56,9 +56,7 @@ impl Network {
             is_for_heartbeats,
         }
     }
-}
 
-impl Network {
     /// What the log of the node at this address has.
     pub(crate) async fn memory(&self, target: u64, address: &str, timeout: Duration) -> Rpc<Memory> {
         let peer = self.peer(target, &BasicNode { addr: address.to_owned() }, false);
