@@ -69,9 +69,9 @@ const ROWS: [Row; 8] = [
     ("the same, brokers' CPU-s/GB", |f| f.produce.broker_cpu_seconds_per_gb, "≤ 0.5"),
     ("failover after kill -9, s", |f| f.failover_ms / 1000.0, "≤ 0.2"),
     (
-        "failover from a frozen broker, beyond its session of 9 s, s",
-        |f| f.silent_failover_ms / 1000.0 - 9.0,
-        "and ≤ 1 s",
+        "failover from a frozen broker (session 9 s), s",
+        |f| f.silent_failover_ms / 1000.0,
+        "1 s after it: ≤ 10 s",
     ),
     ("controlled shutdown, s", |f| f.controlled_shutdown_ms / 1000.0, "and ≤ 1 s"),
     ("making many partitions, s", |f| f.large_create_s, "and ≤ 10 s"),

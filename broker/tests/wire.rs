@@ -323,6 +323,22 @@ fn a_session_answers_what_changed() {
     next.session_epoch = 2;
     assert_eq!(values(&client.fetch(&next)), ["b"]);
     assert_eq!(client.fetch(&next).error_code, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+    // Who was given nothing last time waits as well.
+    let mut writer = node.client();
+    next.topics = fetch_request(2, 0).topics;
+    next.session_epoch = 3;
+    assert!(client.fetch(&next).responses.is_empty());
+    next.topics.clear();
+    (next.session_epoch, next.max_wait_ms) = (4, 200);
+    let started = Instant::now();
+    assert!(client.fetch(&next).responses.is_empty());
+    assert!(started.elapsed() >= Duration::from_millis(200));
+    (next.session_epoch, next.max_wait_ms) = (5, 10_000);
+    client.send(11, &next);
+    std::thread::sleep(Duration::from_millis(100));
+    writer.produce(batch(&["c"]));
+    assert_eq!(values(&client.answer::<FetchRequest>(11).unwrap()), ["c"]);
+    assert!(started.elapsed() < Duration::from_secs(5), "woken by what came");
     next.session_id += 1;
     assert_eq!(client.fetch(&next).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
 }

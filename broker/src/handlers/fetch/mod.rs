@@ -57,6 +57,12 @@ pub(super) struct Wanted {
     pub(super) resolved: Option<Arc<Partition>>,
 }
 
+impl Wanted {
+    fn is_of_same_partition(&self, other: &Self) -> bool {
+        (self.index, self.topic_id) == (other.index, other.topic_id) && self.topic == other.topic
+    }
+}
+
 /// What one partition answers, its record batches still in parts.
 pub(super) struct Found {
     pub(super) data: PartitionData,
@@ -103,6 +109,15 @@ pub(super) struct Limits<'a> {
     pub(super) rack: Option<&'a str>,
 }
 
+/// How long a fetch waits, and for what.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    min_bytes: usize,
+    max: Duration,
+    /// There is most likely nothing to read yet: a look before the registration would be one too many. Only where any byte is enough.
+    is_likely: bool,
+}
+
 impl Limits<'_> {
     fn waiter(&self) -> Waiter {
         if self.replica_id == CONSUMER { Waiter::Consumer } else { Waiter::Follower }
@@ -144,7 +159,12 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
     };
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
-    let mut found = fetch(&cx, &mut planned.wanted, limits, min_bytes.min(limits.max_bytes), max_wait).await;
+    let wait = Wait {
+        min_bytes: min_bytes.min(limits.max_bytes),
+        max: max_wait,
+        is_likely: planned.is_idle && min_bytes <= 1,
+    };
+    let mut found = fetch(&cx, &mut planned.wanted, limits, wait).await;
     found.iter_mut().for_each(say_if_behind);
     let session_id = broker.fetch_sessions.finish(&planned, &found, broker.clock.monotonic_ms());
     let keep = planned.keep(&found);
@@ -159,35 +179,39 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
 }
 
 /// Reads; if that is too little, waits and reads again.
-async fn fetch(
-    cx: &Context,
-    wanted: &mut [Wanted],
-    limits: Limits<'_>,
-    min_bytes: usize,
-    max_wait: Duration,
-) -> Vec<Found> {
-    let found = read::read_all(cx, wanted, limits).await;
-    if max_wait.is_zero() || cx.broker.is_stopping() || is_enough(wanted, &found, limits, min_bytes) {
-        return found;
-    }
-    let partitions: Vec<_> = found.iter().filter_map(|found| found.partition.clone()).collect();
-    let have: usize = found.iter().map(|found| found.size_bytes).sum();
-    drop(found);
-    let missing = i64::try_from(min_bytes.saturating_sub(have)).unwrap_or(i64::MAX);
-    let registration = FetchRegistration::new(limits.waiter(), missing, partitions);
-    // What came between the first read and the registration woke nobody.
-    let found = read::read_all(cx, wanted, limits).await;
-    if is_enough(wanted, &found, limits, min_bytes) || cx.broker.is_stopping() {
-        return found;
-    }
+async fn fetch(cx: &Context, wanted: &mut [Wanted], limits: Limits<'_>, wait: Wait) -> Vec<Found> {
+    let waiter = limits.waiter();
+    let known = if wait.is_likely { resolved(wanted) } else { None };
+    let mut registration = known.map(|partitions| FetchRegistration::new(waiter, 1, partitions));
+    let (found, registration) = loop {
+        let found = read::read_all(cx, wanted, limits).await;
+        if wait.max.is_zero() || cx.broker.is_stopping() || is_enough(wanted, &found, limits, wait.min_bytes)
+        {
+            return found;
+        }
+        if let Some(registration) = registration {
+            break (found, registration);
+        }
+        let partitions: Vec<_> = found.iter().filter_map(|found| found.partition.clone()).collect();
+        let have: usize = found.iter().map(|found| found.size_bytes).sum();
+        let missing = i64::try_from(wait.min_bytes.saturating_sub(have)).unwrap_or(i64::MAX);
+        registration = Some(FetchRegistration::new(waiter, missing, partitions));
+        // What came between this read and the registration woke nobody: once more.
+    };
     // Records are not held on to while waiting; that there are none is worth remembering.
     let nothing = Some(found).filter(|found| found.iter().all(|found| found.size_bytes == 0));
-    let grown = tokio::time::timeout(max_wait, registration.satisfied()).await.is_ok();
+    let grown = tokio::time::timeout(wait.max, registration.satisfied()).await.is_ok();
     drop(registration);
     match nothing {
         Some(nothing) if !grown => nothing,
         _ => read::read_all(cx, wanted, limits).await,
     }
+}
+
+/// The partitions, if all are known from last time.
+fn resolved(wanted: &[Wanted]) -> Option<Vec<Arc<Partition>>> {
+    let known = |wanted: &Wanted| wanted.resolved.clone().filter(|partition| !partition.is_retired());
+    wanted.iter().map(known).collect()
 }
 
 /// Whether a fetch is to be answered now: enough bytes, or something the client must hear at once.

@@ -30,6 +30,12 @@ struct Key {
     index: i32,
 }
 
+impl Key {
+    fn of(wanted: &Wanted) -> Self {
+        Self { topic: wanted.topic.clone(), topic_id: wanted.topic_id, index: wanted.index }
+    }
+}
+
 #[derive(Debug)]
 struct Session {
     epoch: i32,
@@ -65,6 +71,8 @@ struct Sessions {
 /// What one fetch is to read, and how it is to be answered.
 pub(super) struct Planned {
     pub(super) wanted: Vec<Wanted>,
+    /// The client goes on nowhere, for it was given nothing last time.
+    pub(super) is_idle: bool,
     kind: Kind,
 }
 
@@ -101,11 +109,12 @@ impl FetchSessions {
             }
             let begin = epoch == INITIAL_EPOCH && !listed.is_empty();
             let kind = if begin { Kind::New { by_id } } else { Kind::Sessionless };
-            return Ok(Planned { wanted: listed, kind });
+            return Ok(Planned { wanted: listed, is_idle: false, kind });
         }
         let session =
             self.sessions.lock().open.get(&id).cloned().ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
-        let planned = {
+        let is_idle = listed.is_empty();
+        let (wanted, last) = {
             let mut open = session.lock();
             if open.by_id != by_id {
                 return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
@@ -121,11 +130,9 @@ impl FetchSessions {
                 }
             }
             listed.into_iter().for_each(|wanted| open.remember(wanted));
-            let (wanted, last) = open.plan();
-            (wanted, last)
+            open.plan()
         };
-        let (wanted, last) = planned;
-        Ok(Planned { wanted, kind: Kind::Incremental { id, session, last } })
+        Ok(Planned { wanted, is_idle, kind: Kind::Incremental { id, session, last } })
     }
 
     /// Notes what was answered; says the session's id for the answer.
@@ -203,7 +210,7 @@ impl Planned {
 impl Session {
     fn remember(&mut self, mut wanted: Wanted) {
         wanted.topic = wanted.topic.detached();
-        let key = Key { topic: wanted.topic.clone(), topic_id: wanted.topic_id, index: wanted.index };
+        let key = Key::of(&wanted);
         match self.places.get(&key) {
             Some(place) => {
                 let known = &mut self.partitions[*place];
@@ -233,9 +240,7 @@ impl Session {
         let Some(place) = self.places.remove(key) else { return };
         self.partitions.swap_remove(place);
         if let Some(moved) = self.partitions.get(place) {
-            let wanted = &moved.wanted;
-            let key = Key { topic: wanted.topic.clone(), topic_id: wanted.topic_id, index: wanted.index };
-            self.places.insert(key, place);
+            self.places.insert(Key::of(&moved.wanted), place);
         }
     }
 
@@ -252,10 +257,19 @@ impl Session {
             .unzip()
     }
 
+    /// Where a partition is; most likely where it was when the fetch was planned.
+    fn place(&self, planned: usize, wanted: &Wanted) -> Option<usize> {
+        let planned = planned.checked_rem(self.partitions.len())?;
+        if self.partitions[planned].wanted.is_of_same_partition(wanted) {
+            return Some(planned);
+        }
+        self.places.get(&Key::of(wanted)).copied()
+    }
+
     fn note(&mut self, wanted: &[Wanted], found: &[Found]) {
-        for (wanted, found) in wanted.iter().zip(found) {
-            let key = Key { topic: wanted.topic.clone(), topic_id: wanted.topic_id, index: wanted.index };
-            let Some(place) = self.places.get(&key).copied() else { continue };
+        let start = self.start;
+        for (n, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+            let Some(place) = self.place(start + n, wanted) else { continue };
             let known = &mut self.partitions[place];
             // Who takes back its log's end does not look at the rest of the answer.
             let parts = found.data.diverging_epoch != EpochEndOffset::default();
