@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from harness import measured
 from harness.admin import create_topic, delete_topic
@@ -54,9 +54,7 @@ def free_mib(cluster):
 
 def topic_led_by(cluster, node, topic):
     """A topic of one partition, with this broker as the leader of its three replicas."""
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    replicas = [node, *(n for n in cluster.brokers if n != node)]
-    admin.create_topics([NewTopic(topic, 1, replica_assignment=[replicas])])[topic].result(30)
+    create_topic(cluster.bootstrap, topic, on=[node, *(n for n in cluster.brokers if n != node)])
     return topic
 
 

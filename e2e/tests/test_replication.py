@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from harness import java, measured
 from harness.admin import create_topic
@@ -159,6 +159,31 @@ def test_a_late_follower_leaves_the_isr_of_a_fresh_cluster():
         assert late not in cluster.metadata("t", of=cluster.brokers[leader]).topics["t"].partitions[0].isrs
         cluster.brokers[late].kill(signal.SIGCONT)
         cluster.until_in_sync(3)
+    finally:
+        cluster.remove()
+
+
+def test_a_write_is_told_whether_it_was_refused_or_is_in_the_log_of_too_few():
+    cluster = Cluster(3, {"replica.lag.time.max.ms": 2_000, "broker.session.timeout.ms": 120_000})
+    try:
+        cluster.start()
+        controller = cluster.metadata().controller_id
+        leader, follower = (n for n in cluster.brokers if n != controller)
+        create_topic(cluster.bootstrap, "t", on=[leader, follower], config={"min.insync.replicas": "2"})
+        p = Producer({"bootstrap.servers": cluster.brokers[leader].address, "acks": "all", "retries": 0,
+                      "request.timeout.ms": 6_000, "linger.ms": 0})
+        def outcome(value):
+            told = []
+            p.produce("t", value, on_delivery=lambda e, m: told.append(e and e.code()))
+            assert p.flush(60) == 0
+            return told
+        assert outcome("kept") == [None]
+        cluster.brokers[follower].kill(signal.SIGSTOP)
+        assert outcome("waited") == [KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND]
+        assert outcome("refused") == [KafkaError.NOT_ENOUGH_REPLICAS]
+        cluster.brokers[follower].kill(signal.SIGCONT)
+        until("both in sync", lambda: len(cluster.metadata("t").topics["t"].partitions[0].isrs) == 2, 60)
+        assert values(read_all(cluster.bootstrap, "t")) == ["kept", "waited"]
     finally:
         cluster.remove()
 
