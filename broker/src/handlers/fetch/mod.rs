@@ -109,19 +109,19 @@ pub(super) struct Limits<'a> {
     pub(super) rack: Option<&'a str>,
 }
 
+impl Limits<'_> {
+    fn waiter(&self) -> Waiter {
+        if self.replica_id == CONSUMER { Waiter::Consumer } else { Waiter::Follower }
+    }
+}
+
 /// How long a fetch waits, and for what.
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     min_bytes: usize,
     max: Duration,
-    /// There is most likely nothing to read yet: a look before the registration would be one too many. Only where any byte is enough.
+    /// There is most likely nothing to read yet: a look before the registration would be one too many. Only where one byte is enough.
     is_likely: bool,
-}
-
-impl Limits<'_> {
-    fn waiter(&self) -> Waiter {
-        if self.replica_id == CONSUMER { Waiter::Consumer } else { Waiter::Follower }
-    }
 }
 
 /// Decodes, serves and encodes a fetch.
@@ -157,13 +157,9 @@ pub(super) async fn answer(cx: Context, body: Bytes) -> Answer {
         from_followers,
         rack: Some(request.rack_id.as_str()).filter(|rack| is_looked_for && !rack.is_empty()),
     };
-    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
-    let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
-    let wait = Wait {
-        min_bytes: min_bytes.min(limits.max_bytes),
-        max: max_wait,
-        is_likely: planned.is_idle && min_bytes <= 1,
-    };
+    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(limits.max_bytes);
+    let max = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let wait = Wait { min_bytes, max, is_likely: planned.is_idle && min_bytes == 1 && !max.is_zero() };
     let mut found = fetch(&cx, &mut planned.wanted, limits, wait).await;
     found.iter_mut().for_each(say_if_behind);
     let session_id = broker.fetch_sessions.finish(&planned, &found, broker.clock.monotonic_ms());
